@@ -1,0 +1,116 @@
+#pragma once
+/* Open files and file descriptors; reading and writing through an iterator of user or kernel memory. */
+#include <fs/path.h>
+#include <fs/poll.h>
+#include <lib/types.h>
+
+struct file_table;
+struct map_request;
+struct process;
+
+enum {		/* open(2), riscv64 = asm-generic */
+	O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0100, O_EXCL = 0200,
+	O_NOCTTY = 0400, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_DSYNC = 010000,
+	O_ASYNC = 020000, O_DIRECT = 040000, O_LARGEFILE = 0100000, O_DIRECTORY = 0200000,
+	O_NOFOLLOW = 0400000, O_NOATIME = 01000000, O_CLOEXEC = 02000000, O_PATH = 010000000,
+	O_TMPFILE = 020200000,
+};
+
+/* Where bytes go or come from: a list of segments, consumed as they are copied. */
+struct io_segment {
+	u64 base, size;			/* struct iovec's layout */
+};
+struct io_iterator {
+	bool kernel;			/* segments are kernel pointers */
+	bool to_memory;			/* read(2): bytes go to the segments */
+	unsigned count;
+	struct io_segment *segments;
+	size_t offset;			/* in segments[0] */
+	size_t left;			/* bytes in all */
+	struct io_segment one;		/* for the single-segment case */
+};
+void io_user(struct io_iterator *iterator, vaddr_t base, size_t size, bool to_memory);
+void io_kernel(struct io_iterator *iterator, void *base, size_t size, bool to_memory);
+/* Copy up to @size bytes and advance: bytes copied (less than asked only at a fault or the end). */
+size_t io_copy(struct io_iterator *iterator, void *data, size_t size);
+size_t io_zero(struct io_iterator *iterator, size_t size);
+/* Make the next page of user memory accessible, after io_copy() came back short: 0 or -EFAULT. */
+int io_fault_in(struct io_iterator *iterator);
+
+struct file;
+
+/* A missing operation: read, write -EINVAL; ioctl -ENOTTY; map -ENODEV; poll: always ready. */
+struct file_operations {
+	int (*open)(struct vnode *vnode, struct file *file);
+	/* The last reference is gone. May sleep. */
+	void (*release)(struct file *file);
+	/* close(2) of one descriptor (POSIX locks, ttys). */
+	void (*flush)(struct file *file, struct file_table *table);
+	/* At *@position, which they advance; files without positions get NULL. Bytes or -errno. */
+	ssize_t (*read)(struct file *file, struct io_iterator *iterator, s64 *position);
+	ssize_t (*write)(struct file *file, struct io_iterator *iterator, s64 *position);
+	s64 (*seek)(struct file *file, s64 offset, int whence);	/* NULL: by file->vnode->size */
+	long (*ioctl)(struct file *file, unsigned command, unsigned long argument);
+	/* Ready events now; registers on its wait queues with poll_wait(). */
+	u32 (*poll)(struct file *file, struct poll_table *table);
+	/* Fill in object/offset/frame_base/flags of @request for mmap(2). */
+	int (*map)(struct file *file, struct map_request *request);
+	int (*sync)(struct file *file, bool data_only);
+	int (*readdir)(struct file *file, struct directory_sink *sink);	/* NULL: the vnode's */
+	bool seekable;			/* has a position: pread works, else ESPIPE */
+};
+
+struct file {
+	struct atomic32 references;
+	u32 flags;			/* [lock] O_*; access mode const */
+	const struct file_operations *operations;	/* [const] */
+	struct path path;		/* [const] counted; pipes and sockets: an anonymous dentry or NULL */
+	struct vnode *vnode;		/* [const] counted; NULL for anonymous files */
+	struct mutex position_lock;	/* RANK_INODE − taken before the vnode's lock */
+	s64 position;			/* [position_lock] */
+	void *private;			/* [const after open] */
+	s32 owner;			/* [lock] F_SETOWN */
+	int owner_signal;
+};
+
+/* A file that is not open in any table yet; ERR_PTR(-ENFILE, -ENOMEM). */
+struct file *file_create(const struct file_operations *operations, u32 flags, void *private);
+/* open(2) without a descriptor: kernel string. ERR_PTR. May sleep. */
+struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode);
+/* For exec: open for execution (permission x, regular, not noexec; ETXTBSY accounting). */
+struct file *file_open_exec(int dirfd, const char *name, unsigned lookup_flags);
+static inline void file_get(struct file *file)
+{
+	atomic32_inc(&file->references);
+}
+void file_put(struct file *file);		/* may sleep */
+ssize_t file_read(struct file *file, struct io_iterator *iterator, s64 *position);
+ssize_t file_write(struct file *file, struct io_iterator *iterator, s64 *position);
+/* Read exactly into kernel memory (loader): bytes, short at the end of the file, or -errno. */
+ssize_t file_read_kernel(struct file *file, void *to, size_t size, s64 position);
+
+/* The descriptors of a process; CLONE_FILES shares them. */
+struct file_table *file_table_create(void);
+struct file_table *file_table_copy(struct file_table *from);	/* fork */
+struct file_table *file_table_empty(void);
+void file_table_get(struct file_table *table);
+void file_table_put(struct file_table *table);		/* last: closes all */
+bool file_table_is_shared(const struct file_table *table);
+void file_table_close_on_exec(struct file_table *table);
+/* @fd's file with a reference, or NULL (EBADF). O_PATH files only with @path_too. */
+struct file *fd_get(int fd);
+struct file *fd_get_path(int fd);
+struct file *fd_get_from(struct file_table *table, int fd);
+/* The lowest free descriptor ≥ @from, reserved; -EMFILE, -ENOMEM. */
+int fd_reserve(struct file_table *table, int from, bool close_on_exec);
+/* Give a reserved descriptor its file (takes over the reference); or give the number back. */
+void fd_install(struct file_table *table, int fd, struct file *file);
+void fd_cancel(struct file_table *table, int fd);
+/* close(2), dup3(2) in any table: used by spawn as well. */
+int fd_close(struct file_table *table, int fd);
+int fd_duplicate(struct file_table *table, int from, int to, bool close_on_exec);
+int fd_close_range(struct file_table *table, unsigned first, unsigned last, bool only_mark);
+int fd_set_close_on_exec(struct file_table *table, int fd, bool value);
+int fd_get_close_on_exec(struct file_table *table, int fd);	/* 0, 1 or -EBADF */
+/* The next open descriptor ≥ @from, or -1: for /proc/PID/fd. */
+int fd_next(struct file_table *table, int from);

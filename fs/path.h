@@ -1,0 +1,98 @@
+#pragma once
+/*
+ * Names: the cache of dentries, mounts, and path resolution (path_resolution(7)).
+ * A dentry is a name in a directory; without a vnode it is a remembered absence. Dentries are counted; those
+ * with no references stay cached (LRU, shrunk when memory is short) while their file system does.
+ */
+#include <fs/vnode.h>
+#include <lib/list.h>
+
+struct dentry {
+	struct atomic32 references;
+	struct dentry *parent;		/* [rename lock; bucket] the root's is itself */
+	struct vnode *vnode;		/* [bucket] counted, or NULL: negative */
+	struct list_node hash_link;	/* [bucket] */
+	struct list_node lru_link;	/* [lru] */
+	struct list_node siblings;	/* [cache] in parent->children */
+	struct list_node children;	/* [cache] */
+	u32 hash;
+	bool unhashed;			/* [bucket] removed; its path ends in " (deleted)" */
+	bool mounted;			/* [mount] something is mounted on it */
+	u16 name_length;
+	char *name;			/* points to inline_name or to kmalloc'ed memory */
+	char inline_name[32];
+};
+
+struct mount {
+	struct atomic32 references;
+	struct file_system *system;	/* [const] counted */
+	struct dentry *root;		/* [const] counted */
+	struct mount *parent;		/* [mount] */
+	struct dentry *mountpoint;	/* [mount] counted, in parent */
+	struct list_node link;		/* [mount] all mounts, in order */
+	char *source;			/* for /proc/mounts */
+	u32 flags;			/* [mount] MS_* (read-only, nosuid, noexec…) */
+	u32 id;
+};
+
+struct path {
+	struct mount *mount;
+	struct dentry *dentry;
+};
+
+struct directory_context {		/* CLONE_FS shares it */
+	struct atomic32 references;
+	struct spinlock lock;		/* RANK_PROCESS */
+	struct path cwd, root;		/* [lock] counted */
+	u32 umask;			/* [lock] */
+};
+struct directory_context *directory_context_create(void);	/* at the root; NULL: no memory */
+struct directory_context *directory_context_copy(struct directory_context *from);
+void directory_context_get(struct directory_context *context);
+void directory_context_put(struct directory_context *context);
+
+void path_get(const struct path *path);
+void path_put(const struct path *path);		/* may sleep */
+static inline struct vnode *path_vnode(const struct path *path)
+{
+	return path->dentry->vnode;
+}
+
+enum {
+	LOOKUP_FOLLOW = 1,		/* the last component, when a symbolic link */
+	LOOKUP_DIRECTORY = 2,		/* -ENOTDIR otherwise; also set by a trailing slash */
+	LOOKUP_EMPTY = 4,		/* "" names dirfd itself (AT_EMPTY_PATH) */
+	LOOKUP_NO_MAGIC = 8, LOOKUP_BENEATH = 16, LOOKUP_IN_ROOT = 32, LOOKUP_NO_SYMLINKS = 64,
+	LOOKUP_NO_XDEV = 128,		/* openat2(2) RESOLVE_* */
+};
+#define AT_FDCWD (-100)
+enum { PATH_MAX = 4096, NAME_MAX = 255, SYMLINK_DEPTH_MAX = 40 };
+
+/* Copy a path in: kmalloc'ed (kfree it), ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOENT when empty and !@empty). */
+char *path_copy_in(vaddr_t user, bool empty);
+/* Resolve @name from @dirfd: *@found counted. -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EBADF. */
+int path_lookup(int dirfd, const char *name, unsigned flags, struct path *found);
+/* The same with a user string. */
+int path_lookup_user(int dirfd, vaddr_t name, unsigned flags, struct path *found);
+/* The path as text from the current root into @buffer (end-aligned): pointer in it, or ERR_PTR. */
+char *path_text(const struct path *path, char *buffer, size_t size);
+
+/* Operations on names; 0 or -errno as the system calls of those names. Kernel strings. May sleep. */
+int path_mknod(int dirfd, const char *name, u32 mode, u64 device);
+int path_mkdir(int dirfd, const char *name, u32 mode);
+int path_symlink(const char *target, int dirfd, const char *name);
+int path_link(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int path_unlink(int dirfd, const char *name, bool directory);
+int path_rename(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int path_change(const struct path *path, const struct vnode_change *change);
+
+/* mount(2), umount2(2) and the root at boot. */
+int mount_root(struct file_system_type *type);
+int mount_at(const struct path *where, struct file_system_type *type, const char *source,
+	     const char *data, unsigned flags);
+int mount_remove(const struct path *where, int flags);
+/* /proc/PID/mounts: call @visit with the mount list locked (may not sleep). */
+void mount_for_each(bool (*visit)(struct mount *mount, void *context), void *context);
+
+/* Drop unreferenced dentries (all of them for the audit); returns how many. */
+u64 dentry_cache_shrink(u64 count);

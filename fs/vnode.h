@@ -1,0 +1,157 @@
+#pragma once
+/*
+ * Vnodes: files as a file system knows them, whatever their names. Lock order: directory before child
+ * (rename: ancestors first, then by address), all RANK_INODE; the user copy of read and write may
+ * happen under it. A vnode lives as long as a dentry, a file or a mapping's object refers to it.
+ */
+#include <lib/types.h>
+#include <mm/object.h>
+#include <sched/lock.h>
+#include <sched/wait.h>
+
+struct vnode;
+struct file;
+struct file_operations;
+struct file_system;	/* a mounted instance */
+struct path;
+
+enum {		/* st_mode */
+	S_IFMT = 0170000, S_IFSOCK = 0140000, S_IFLNK = 0120000, S_IFREG = 0100000, S_IFBLK = 0060000,
+	S_IFDIR = 0040000, S_IFCHR = 0020000, S_IFIFO = 0010000,
+	S_ISUID = 04000, S_ISGID = 02000, S_ISVTX = 01000,
+};
+#define S_ISREG(mode) (((mode) & S_IFMT) == S_IFREG)
+#define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
+#define S_ISLNK(mode) (((mode) & S_IFMT) == S_IFLNK)
+#define S_ISCHR(mode) (((mode) & S_IFMT) == S_IFCHR)
+#define S_ISBLK(mode) (((mode) & S_IFMT) == S_IFBLK)
+#define S_ISFIFO(mode) (((mode) & S_IFMT) == S_IFIFO)
+#define S_ISSOCK(mode) (((mode) & S_IFMT) == S_IFSOCK)
+
+#define DEVICE_NUMBER(major, minor)                                                                \
+	((u64)((minor) & 0xff) | ((u64)(major) & 0xfff) << 8 | ((u64)(minor) & ~0xffull) << 12)
+
+struct vnode_times {
+	s64 access, modify, change;	/* ns since the epoch */
+};
+
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_ATIME = 8, ATTR_MTIME = 16, ATTR_SIZE = 32 };
+struct vnode_change {
+	u32 which;			/* ATTR_* */
+	u32 mode, uid, gid;
+	s64 access, modify;
+	u64 size;
+};
+
+/* Called for each entry; false: no room, stop and keep the position at this entry. */
+struct directory_sink {
+	bool (*emit)(struct directory_sink *sink, const char *name, size_t length, u64 ino, u32 type,
+		     s64 next_position);
+};
+
+/*
+ * All names are @length bytes without NUL or '/', at most 255. Directory operations: the directory's lock
+ * is held exclusively (lookup: at least shared). The VFS has checked permissions, types and mounts.
+ * A missing operation means -EPERM (changes), -ENOTDIR (lookup) or -EINVAL (readlink).
+ */
+struct vnode_operations {
+	/* The vnode with a reference; -ENOENT. */
+	int (*lookup)(struct vnode *directory, const char *name, size_t length, struct vnode **found);
+	/* Any type by @mode; @device for nodes. The new vnode with a reference. */
+	int (*create)(struct vnode *directory, const char *name, size_t length, u32 mode, u64 device,
+		      struct vnode **created);
+	int (*symlink)(struct vnode *directory, const char *name, size_t length, const char *target,
+		       struct vnode **created);
+	int (*link)(struct vnode *directory, const char *name, size_t length, struct vnode *target);
+	/* Files and (empty: -ENOTEMPTY) directories. */
+	int (*unlink)(struct vnode *directory, const char *name, size_t length, struct vnode *victim);
+	/* Replaces @victim when not NULL; @exchange: swaps the two. Both directories locked. */
+	int (*rename)(struct vnode *from, const char *from_name, size_t from_length, struct vnode *moved,
+		      struct vnode *to, const char *to_name, size_t to_length, struct vnode *victim,
+		      bool exchange);
+	/* The target into @buffer; its length. */
+	ssize_t (*readlink)(struct vnode *vnode, char *buffer, size_t size);
+	/*
+	 * Links that are not text (/proc/PID/exe, fd): the place itself, with references. Optional.
+	 * struct path is fs/path.h's.
+	 */
+	int (*follow)(struct vnode *vnode, struct path *target);
+	/* Entries from @position on ("." and ".." included); positions are stable cookies. */
+	int (*readdir)(struct vnode *directory, s64 position, struct directory_sink *sink);
+	/* Refresh the fields of a vnode whose size or owner is computed (procfs). Optional. */
+	void (*refresh)(struct vnode *vnode);
+	/* Apply @change (size: also frees blocks). Optional: the VFS then changes the fields. */
+	int (*change)(struct vnode *vnode, const struct vnode_change *change);
+	/* A cached name must be looked up again (procfs: the process is gone). Optional. */
+	bool (*revalidate)(struct vnode *vnode);
+	/* The last reference is gone: free the data when links are 0, then the vnode. May sleep. */
+	void (*release)(struct vnode *vnode);
+};
+
+struct vnode {
+	struct atomic32 references;
+	struct rwlock lock;		/* RANK_INODE */
+	struct file_system *system;	/* [const] */
+	const struct vnode_operations *operations;	/* [const] */
+	const struct file_operations *file_operations;	/* [const] for open(); devices: fs/device_node.h */
+	u64 ino;			/* [const] */
+	u32 mode;			/* [vnode] type never changes */
+	u32 links;			/* [vnode] */
+	u32 uid, gid;			/* [vnode] */
+	u64 device;			/* [const] for nodes: DEVICE_NUMBER */
+	u64 blocks;			/* [vnode] of 512 bytes */
+	struct vnode_times times;	/* [vnode] */
+	u64 size;			/* [vnode; atomic read] bytes (regular: object->size is its twin) */
+	struct memory_object *object;	/* [const] page cache, regular files; else NULL */
+	void *private;			/* the file system's */
+	void *pipe;			/* [vnode] fs/pipe.c: open FIFO */
+	void *locks;			/* [vnode] fs/lock.c: flock and POSIX locks */
+	u32 write_count;		/* [atomic] open for writing; top bit: being executed (ETXTBSY) */
+};
+
+/* Set up the common fields; references 1. */
+void vnode_init(struct vnode *vnode, struct file_system *system, u32 mode);
+static inline void vnode_get(struct vnode *vnode)
+{
+	atomic32_inc(&vnode->references);
+}
+void vnode_put(struct vnode *vnode);
+/* rwx bits 4, 2, 1 for the current credentials: 0 or -EACCES. */
+int vnode_permission(struct vnode *vnode, unsigned access);
+void vnode_touch(struct vnode *vnode, bool access, bool modify, bool change);
+
+/* Page-cache reads and writes for regular files whose vnode has an object: fs/page_cache.c. */
+struct io_iterator;
+ssize_t page_cache_read(struct vnode *vnode, struct io_iterator *iterator, s64 position);
+/* The vnode's lock is held exclusively; grows the size. */
+ssize_t page_cache_write(struct vnode *vnode, struct io_iterator *iterator, s64 position);
+
+/* A file-system type, and its mounted instances. */
+struct file_system_type {
+	const char *name;
+	bool needs_device;
+	/* Make an instance with a root vnode. @source: user's string or ""; @data: options. */
+	int (*mount)(const char *source, const char *data, struct file_system **made);
+	struct file_system_type *next;
+};
+
+struct statfs_result {
+	u64 type, block_size, blocks, blocks_free, files, files_free, name_length;
+};
+
+struct file_system {
+	const struct file_system_type *type;
+	struct vnode *root;
+	u64 device;			/* st_dev */
+	bool read_only;
+	void *private;
+	struct atomic32 references;
+	void (*statfs)(struct file_system *system, struct statfs_result *result);
+	int (*sync)(struct file_system *system);
+	void (*unmount)(struct file_system *system);	/* frees it */
+};
+
+void file_system_register(struct file_system_type *type);
+struct file_system_type *file_system_find(const char *name);
+/* For /proc/filesystems. */
+struct file_system_type *file_system_first(void);

@@ -1,0 +1,123 @@
+#pragma once
+/*
+ * What the parts of the terminal share.
+ *
+ *   tty.c         the object: files, reading, polling        tty_input.c   line discipline: editing
+ *   tty_output.c  output processing and echo                 tty_ioctl.c   ioctl_tty(2)
+ *   tty_job.c     sessions, foreground groups, hang-up
+ *
+ * Locks: the terminal's mutex guards its settings, cooked input and job control. Drivers deliver
+ * input in interrupts, so it first goes to a raw ring under a spinlock; one kernel thread runs the line
+ * discipline of all terminals on it. Order: terminal → process tree.
+ */
+#include <dev/tty.h>
+#include <fs/file.h>
+#include <lib/list.h>
+#include <sched/lock.h>
+
+struct process;
+
+enum {		/* termios(3) for riscv64 = asm-generic */
+	NCCS = 19,
+	VINTR = 0, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSUSP, VEOL, VREPRINT,
+	VDISCARD, VWERASE, VLNEXT, VEOL2,
+
+	IGNBRK = 01, BRKINT = 02, ISTRIP = 040, INLCR = 0100, IGNCR = 0200, ICRNL = 0400, IUCLC = 01000,
+	IXON = 02000, IXANY = 04000, IXOFF = 010000, IMAXBEL = 020000, IUTF8 = 040000,
+
+	OPOST = 01, OLCUC = 02, ONLCR = 04, OCRNL = 010, ONOCR = 020, ONLRET = 040, TABDLY = 014000,
+	XTABS = 014000,
+
+	CBAUD = 010017, B38400 = 017, B115200 = 010002, CS8 = 060, CREAD = 0200, HUPCL = 02000,
+	CLOCAL = 04000,
+
+	ISIG = 01, ICANON = 02, ECHO = 010, ECHOE = 020, ECHOK = 040, ECHONL = 0100, NOFLSH = 0200,
+	TOSTOP = 0400, ECHOCTL = 01000, ECHOPRT = 02000, ECHOKE = 04000, IEXTEN = 0100000,
+};
+
+struct terminal_settings {	/* struct termios of the kernel ABI, and termios2's speeds behind */
+	u32 input, output, control, local;
+	u8 line;
+	u8 characters[NCCS];
+	u32 input_speed, output_speed;
+};
+enum { TERMIOS_SIZE = 36, TERMIOS2_SIZE = 44 };
+static_assert(sizeof(struct terminal_settings) == TERMIOS2_SIZE, "struct termios2");
+
+struct window_size {
+	u16 rows, columns, width, height;
+};
+
+enum { TERMINAL_INPUT = 4096, TERMINAL_RAW = 4096 };
+
+/* What a byte of cooked input is. */
+enum input_mark { INPUT_DATA, INPUT_LINE_END, INPUT_END_OF_FILE };
+
+struct terminal {
+	char name[32];			/* [const] */
+	u64 number;			/* [const] DEVICE_NUMBER */
+	const struct terminal_driver *driver;	/* [const] */
+	void *private;			/* [const] */
+	struct list_node link;		/* [terminals lock] */
+
+	struct spinlock raw_lock;	/* RANK_WAIT, interrupts off */
+	u8 raw[TERMINAL_RAW];		/* [raw_lock] ring */
+	u32 raw_head, raw_tail;		/* [raw_lock] free-running */
+
+	struct mutex lock;		/* RANK_TERMINAL */
+	struct terminal_settings settings;	/* [lock] */
+	struct window_size window;	/* [lock] */
+	u8 input[TERMINAL_INPUT];	/* [lock] ring of cooked bytes */
+	u8 marks[TERMINAL_INPUT];	/* [lock] enum input_mark */
+	u32 input_head, input_tail;	/* [lock] free-running: read at head, written at tail */
+	u32 line_start;			/* [lock] first byte that is still being edited */
+	bool literal_next;		/* [lock] after ^V */
+	u32 column, line_column;	/* [lock] cursor now, and where the edited line began */
+	bool stopped;			/* [lock] ^S */
+	bool hung_up;			/* [lock] */
+	s32 session, foreground;	/* [lock] 0: none */
+
+	struct mutex output_lock;	/* RANK_TERMINAL: one writer at a time; before lock */
+	struct wait_queue input_wait, output_wait;
+};
+
+static inline bool terminal_flag_local(const struct terminal *terminal, u32 flag)
+{
+	return terminal->settings.local & flag;
+}
+
+/* tty.c */
+extern const struct file_operations terminal_file_operations;
+struct terminal *terminal_of(struct file *file);
+struct terminal *terminal_console(void);	/* NULL: none */
+/* Wake readers and pollers. */
+void terminal_input_changed(struct terminal *terminal);
+
+/* tty_input.c: the terminal is locked. */
+void terminal_discipline(struct terminal *terminal, const u8 *data, size_t size);
+void terminal_flush_input(struct terminal *terminal);
+/* Bytes that a read would get now: whole lines when canonical. */
+u32 terminal_readable(struct terminal *terminal);
+/* Editing became on or off: what is half typed becomes readable, or the other way round. */
+void terminal_mode_changed(struct terminal *terminal, u32 old_local);
+
+/* tty_output.c: the terminal is locked. */
+/* Process @size bytes of output; how many of @data were consumed before the driver was full. */
+size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size);
+void terminal_echo(struct terminal *terminal, u8 byte);		/* ^X form for control characters */
+void terminal_put(struct terminal *terminal, const char *text, size_t size);
+
+/* tty_ioctl.c */
+long terminal_ioctl(struct file *file, unsigned command, unsigned long argument);
+
+/* tty_job.c */
+/*
+ * May the current process go on? @signo SIGTTIN (reading) or SIGTTOU (changing). 0, -EIO for
+ * an orphaned group or (SIGTTIN) an ignored signal, or -ERESTARTSYS after the signal was sent.
+ */
+int terminal_job_check(struct terminal *terminal, int signo);
+/* At open: a session leader without terminal gets this one. */
+void terminal_acquire(struct terminal *terminal);
+long terminal_job_ioctl(struct terminal *terminal, unsigned command, unsigned long argument);
+/* The terminal is locked. */
+void terminal_signal_foreground(struct terminal *terminal, int signo);

@@ -1,0 +1,203 @@
+#include <lib/errno.h>
+#include <lib/radix.h>
+
+enum { BITS = 6, SLOTS = 1 << BITS, LEVELS_MAX = (64 + BITS - 1) / BITS };
+
+static_assert(ARRAY_SIZE(((struct radix_node *)0)->slots) == SLOTS, "slots");
+
+/* @level counts from 1 at the leaves. */
+static unsigned slot_of(u64 index, unsigned level)
+{
+	return index >> (level - 1) * BITS & (SLOTS - 1);
+}
+
+/* The highest index that @levels of nodes reach. */
+static u64 reach(unsigned levels)
+{
+	return levels >= LEVELS_MAX ? ~(u64)0 : ((u64)1 << levels * BITS) - 1;
+}
+
+static struct radix_node *node_alloc(const struct radix *tree)
+{
+	struct radix_node *node = tree->allocator->alloc();
+
+	if (node) {
+		node->used = 0;
+		for (unsigned slot = 0; slot < SLOTS; slot++)
+			node->slots[slot] = NULL;
+	}
+	return node;
+}
+
+/*
+ * The nodes from the root to the leaf of @index into path[1..levels], by level. The lowest level
+ * that was reached: 1 when the leaf is there, levels + 1 when not even the root covers @index.
+ */
+static unsigned descend(const struct radix *tree, u64 index, struct radix_node **path)
+{
+	struct radix_node *node = tree->root;
+	unsigned level = tree->levels;
+
+	if (!node || index > reach(level))
+		return level + 1;
+	for (;; level--) {
+		path[level] = node;
+		if (level == 1)
+			return level;
+		node = node->slots[slot_of(index, level)];
+		if (!node)
+			return level;
+	}
+}
+
+void *radix_lookup(const struct radix *tree, u64 index)
+{
+	struct radix_node *node = tree->root;
+
+	if (index > reach(tree->levels))
+		return NULL;
+	for (unsigned level = tree->levels; node && level > 1; level--)
+		node = node->slots[slot_of(index, level)];
+	return node ? node->slots[slot_of(index, 1)] : NULL;
+}
+
+/* Free the empty nodes of @path from @level up, and roots that hold only index 0's way down. */
+static void prune(struct radix *tree, u64 index, struct radix_node **path, unsigned level)
+{
+	while (level <= tree->levels && !path[level]->used) {
+		tree->allocator->free(path[level]);
+		if (level == tree->levels) {
+			tree->root = NULL;
+			tree->levels = 0;
+			return;
+		}
+		level++;
+		path[level]->slots[slot_of(index, level)] = NULL;
+		path[level]->used--;
+	}
+	while (tree->levels > 1 && tree->root->used == 1 && tree->root->slots[0]) {
+		struct radix_node *old = tree->root;
+
+		tree->root = old->slots[0];
+		tree->levels--;
+		tree->allocator->free(old);
+	}
+}
+
+/* Add roots until @index is covered. A root added for nothing is undone by prune(). */
+static int grow(struct radix *tree, u64 index)
+{
+	while (!tree->levels || index > reach(tree->levels)) {
+		struct radix_node *node = node_alloc(tree);
+
+		if (!node)
+			return -ENOMEM;
+		if (tree->root) {
+			node->slots[0] = tree->root;
+			node->used = 1;
+			tree->levels++;
+		} else {
+			tree->levels = 1;
+			while (index > reach(tree->levels))
+				tree->levels++;
+		}
+		tree->root = node;
+	}
+	return 0;
+}
+
+int radix_insert(struct radix *tree, u64 index, void *item)
+{
+	struct radix_node *path[LEVELS_MAX + 1];
+	int error = grow(tree, index);
+	unsigned level = descend(tree, index, path);
+
+	while (!error && level > 1) {
+		struct radix_node *node = node_alloc(tree);
+
+		if (!node) {
+			error = -ENOMEM;
+			break;
+		}
+		path[level]->slots[slot_of(index, level)] = node;
+		path[level]->used++;
+		path[--level] = node;
+	}
+	if (!error) {
+		void **slot = &path[1]->slots[slot_of(index, 1)];
+
+		if (*slot)
+			return -EEXIST;
+		*slot = item;
+		path[1]->used++;
+		return 0;
+	}
+	if (tree->root)
+		prune(tree, index, path, level);
+	return error;
+}
+
+void *radix_replace(struct radix *tree, u64 index, void *item)
+{
+	struct radix_node *path[LEVELS_MAX + 1];
+	void **slot, *old;
+
+	if (descend(tree, index, path) != 1)
+		return NULL;
+	slot = &path[1]->slots[slot_of(index, 1)];
+	old = *slot;
+	if (old)
+		*slot = item;
+	return old;
+}
+
+void *radix_remove(struct radix *tree, u64 index)
+{
+	struct radix_node *path[LEVELS_MAX + 1];
+	void **slot, *item;
+
+	if (descend(tree, index, path) != 1)
+		return NULL;
+	slot = &path[1]->slots[slot_of(index, 1)];
+	item = *slot;
+	if (!item)
+		return NULL;
+	*slot = NULL;
+	path[1]->used--;
+	prune(tree, index, path, 1);
+	return item;
+}
+
+/* To the next subtree at @level; false when @index has no successor there. */
+static bool skip(u64 *index, unsigned level)
+{
+	u64 step = (u64)1 << (level - 1) * BITS;
+	u64 next = (*index | (step - 1)) + 1;
+
+	*index = next;
+	return next != 0;
+}
+
+void *radix_next(const struct radix *tree, u64 *index)
+{
+	struct radix_node *path[LEVELS_MAX + 1];
+	u64 at = *index;
+
+	while (tree->root && at <= reach(tree->levels)) {
+		unsigned level = descend(tree, at, path);
+		unsigned slot = slot_of(at, level);
+
+		while (slot < SLOTS && !path[level]->slots[slot]) {
+			if (!skip(&at, level))
+				return NULL;
+			slot++;
+		}
+		if (slot == SLOTS)
+			continue;
+		if (level == 1) {
+			*index = at;
+			return path[1]->slots[slot];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,121 @@
+#pragma once
+/*
+ * Physical frames: a buddy allocator with a cache per CPU, and one struct frame for each frame of RAM.
+ *
+ * Who frees a frame: its kind says who holds it. FRAME_USER frames belong to page-table entries, as
+ * the state of the entry says (mm/ownership.h); FRAME_OBJECT frames to a memory object that counts
+ * one, plus one per entry; all others to the code that allocated them.
+ */
+#include <arch/mmu.h>
+#include <lib/atomic.h>
+#include <lib/list.h>
+#include <sched/lock.h>
+
+enum frame_kind {
+	FRAME_RESERVED,		/* never given out: kernel image, firmware, device tree */
+	FRAME_FREE,		/* head of a free block of 2^order, or inside one */
+	FRAME_CACHED,		/* free, in a CPU's cache */
+	FRAME_KERNEL,		/* stacks, buffers, drivers */
+	FRAME_SLAB,
+	FRAME_TABLE,		/* page table */
+	FRAME_USER,		/* private anonymous memory: OWNED or COW entries only */
+	FRAME_OBJECT,		/* page of a memory object */
+};
+
+enum frame_flags {
+	FRAME_DIRTY = 1 << 0,		/* [object] differs from what the file system has */
+	FRAME_BUSY = 1 << 1,		/* [object] being read in */
+	FRAME_ICACHE_SYNCED = 1 << 2,	/* [atomic] all CPUs fetched since it was filled (hazard 10) */
+	FRAME_PINNED = 1 << 3,		/* [table] a device writes it: fork copies at once (hazard 5) */
+};
+
+struct frame {
+	struct atomic32 references;	/* COW, SHARED and OBJECT frames; 1 in all others */
+	u8 kind;			/* enum frame_kind, by the holder */
+	u8 order;			/* of the block, in its head */
+	u16 used;			/* FRAME_TABLE: for the port */
+	struct atomic32 flags;
+	union {
+		struct list_node link;	/* free lists; the holder's use in FRAME_KERNEL */
+		struct {
+			struct spinlock lock;	/* RANK_TABLE: guards the entries of this table */
+			struct frame *next;	/* chain in a tlb_batch */
+		} table;
+		struct {
+			void *slab;		/* mm/slab.c */
+		};
+		struct {
+			struct memory_object *object;	/* [object] NULL once truncated */
+			u64 index;
+		};
+	};
+};
+
+enum { FRAME_ORDER_MAX = 10 };
+
+/* Set up from boot_memory; each free range is added. */
+void frame_init(void);
+
+/*
+ * 2^@order frames, contiguous, contents undefined, references 1, kind @kind. NULL: out of memory
+ * (reclaim was tried). Any context but with interrupts that hold RANK_BUDDY; does not sleep.
+ */
+struct frame *frame_alloc(enum frame_kind kind, unsigned order);
+struct frame *frame_alloc_zeroed(enum frame_kind kind);
+void frame_free(struct frame *frame, unsigned order);
+/* Page tables, zeroed, with their lock set up. */
+struct frame *frame_alloc_table(void);
+void frame_free_table(struct frame *frame);
+
+/* Counted frames. put: release order, acquire on the last (hazard 1), which frees. */
+static inline void frame_get(struct frame *frame)
+{
+	atomic32_inc(&frame->references);
+}
+void frame_put(struct frame *frame);
+static inline u32 frame_references(const struct frame *frame)	/* acquire */
+{
+	return __atomic_load_n(&frame->references.v, __ATOMIC_ACQUIRE);
+}
+
+/* Conversions. frame_of(): NULL when @number is not RAM that the allocator knows. */
+struct frame *frame_of(u64 number);
+u64 frame_number(const struct frame *frame);
+static inline paddr_t frame_address(const struct frame *frame)
+{
+	return frame_number(frame) << PAGE_SHIFT;
+}
+static inline void *frame_data(const struct frame *frame)
+{
+	return direct_map(frame_address(frame));
+}
+static inline struct frame *frame_of_data(const void *data)
+{
+	return frame_of(direct_unmap(data) >> PAGE_SHIFT);
+}
+/* The lock of the page table that @entry lies in. */
+static inline struct spinlock *pte_lock(const pte_t *entry)
+{
+	return &frame_of_data(entry)->table.lock;
+}
+
+/* The frame of zeros that fresh anonymous memory shows BORROWED. */
+extern u64 zero_frame_number;
+
+struct frame_statistics {
+	u64 total;			/* RAM that the kernel knows, without firmware */
+	u64 free;			/* buddy and CPU caches */
+	u64 kernel, slab, table, user, object;	/* by kind */
+};
+void frame_statistics(struct frame_statistics *statistics);
+/* Visit each frame that the allocator knows, in order, for the audit. */
+void frame_for_each(bool (*visit)(struct frame *frame, void *context), void *context);
+/* Fail the @n-th allocation from now (0: off); `debug` builds and /proc/selene only. */
+void frame_fail_after(u64 n);
+
+/* Called when memory is short: give back what is cached; returns frames freed. Any context. */
+struct frame_shrinker {
+	u64 (*shrink)(void);
+	struct frame_shrinker *next;
+};
+void frame_shrinker_register(struct frame_shrinker *shrinker);

@@ -1,0 +1,184 @@
+#pragma once
+/*
+ * Processes: what threads share. Everything that clone(2) can share by a flag is its own counted
+ * object: space, file table, directory context, signal actions.
+ *
+ * Locks: process_tree_lock (a spinlock, RANK_PROCESS) guards parent, children, siblings, groups, sessions,
+ * thread lists, exit state; order: process_tree_lock → signal actions lock → run queue.
+ */
+#include <lib/list.h>
+#include <mm/space.h>
+#include <proc/signal.h>
+#include <sched/thread.h>
+#include <sched/timer.h>
+#include <sched/wait.h>
+
+struct file_table;	/* fs/file.h */
+struct directory_context;	/* fs/path.h: cwd, root, umask */
+struct terminal;
+
+struct credentials {
+	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+	u32 group_count;
+	u32 groups[32];
+	u64 capabilities_effective, capabilities_permitted, capabilities_inheritable;
+	bool no_new_privileges;
+};
+
+enum { RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC,
+       RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE,
+       RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME, RLIMIT_COUNT };
+#define RLIMIT_INFINITY (~0ull)
+
+struct resource_limit {
+	u64 soft, hard;
+};
+
+/* An id that names threads, processes, groups and sessions, for as long as any of them lives. */
+struct id {
+	s32 number;
+	struct atomic32 references;
+	struct id *hash_next;		/* [id hash lock] */
+	struct thread *thread;		/* [tree] with this tid, or NULL */
+	struct process *process;	/* [tree] with this pid, or NULL */
+	struct list_node group;		/* [tree] processes by process->group_link */
+	struct list_node session;	/* [tree] processes by process->session_link */
+};
+
+enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
+
+struct process {
+	struct id *id;			/* [const] pid */
+	struct id *group_id, *session_id;	/* [tree] */
+	struct list_node group_link, session_link;	/* [tree] */
+	struct process *parent;		/* [tree] */
+	struct list_node children, sibling;	/* [tree] */
+	struct list_node threads;	/* [tree] struct user_thread.link */
+	unsigned thread_count;		/* [tree] live ones */
+	struct thread *leader;		/* [const until exec] */
+	enum process_state state;	/* [tree] */
+	struct list_node all_link;	/* [tree] */
+	struct atomic32 references;
+
+	struct space *space;		/* [own threads; tree to read from outside] */
+	struct file_table *files;
+	struct directory_context *directory;
+	struct signal_actions *actions;
+	struct signal_queue pending;	/* [signal] for the whole process */
+	struct credentials credentials;	/* [tree to write; own threads read] */
+	struct resource_limit limits[RLIMIT_COUNT];	/* [tree] */
+
+	bool exiting;			/* [signal] exit_group or a fatal signal began */
+	bool execing;			/* [signal] another thread does exec: die quietly */
+	int exit_status;		/* [signal] as wait4 reports it */
+	u8 exit_signal;			/* [const] to the parent: SIGCHLD, or 0 */
+	bool has_execed;		/* [tree] setpgid: EACCES */
+	bool dumpable;
+	u8 stop_signal;			/* [signal] stopped by it; 0: not stopped */
+	bool stop_reported, continue_pending;	/* [tree] for wait */
+	struct wait_queue child_wait;	/* parent's wait4 sleeps here */
+	struct wait_queue stop_wait;	/* stopped threads sleep here */
+	struct wait_queue *vfork_done;	/* [tree] parent waits until exec or exit */
+	struct wait_queue signal_wait;	/* signalfd, sigtimedwait */
+	struct wait_queue exit_wait;	/* pidfd */
+
+	struct terminal *terminal;	/* [tree] controlling terminal of the session */
+	u64 start_time;			/* [const] ns */
+	u64 children_user, children_system;	/* [tree] ns, of reaped children */
+	u64 dead_user, dead_system;	/* [tree] ns, of ended threads */
+	struct timer real_timer;	/* ITIMER_REAL */
+	u64 real_interval;		/* [signal] ns */
+	int death_signal;		/* PR_SET_PDEATHSIG */
+	bool child_subreaper;
+	s32 oom_score_adjust;
+	u32 personality;
+};
+
+/* The part of a thread that only user threads have; thread->user. */
+struct user_thread {
+	struct thread *thread;		/* [const] */
+	struct id *id;			/* [const] tid */
+	struct list_node link;		/* [tree] process->threads */
+	struct signal_queue pending;	/* [signal] for this thread alone */
+	u64 blocked;			/* [signal; own thread reads] */
+	u64 saved_mask;			/* [own] with WORK_RESTORE_MASK */
+	u64 waiting_set;		/* [signal] sigtimedwait */
+	struct signal_stack stack;	/* [own] sigaltstack */
+	vaddr_t clear_child_tid;	/* [own] */
+	vaddr_t robust_list;		/* [own] */
+	u64 restart_deadline;		/* [own] restart_syscall: absolute ns for nanosleep/poll/futex */
+	int fault_count;		/* [own] for hazard 9 reports */
+};
+
+extern struct spinlock process_tree_lock;
+extern struct process *process_init;	/* pid 1 */
+
+static inline struct process *process_current(void)
+{
+	return thread_current()->process;
+}
+static inline struct credentials *credentials_current(void)
+{
+	return &process_current()->credentials;
+}
+static inline bool credentials_are_root(const struct credentials *credentials)
+{
+	return credentials->euid == 0;
+}
+static inline u64 process_limit(unsigned which)
+{
+	return process_current()->limits[which].soft;
+}
+
+/* Process @pid with a reference, or NULL. process_put() may sleep. */
+struct process *process_find(s32 pid);
+void process_put(struct process *process);
+/* Thread @tid with a reference (thread_put()), or NULL. */
+struct thread *thread_find(s32 tid);
+/* The next process with pid > @after, referenced, NULL at the end: for /proc. */
+struct process *process_next(s32 after);
+unsigned process_count(void);
+s32 process_last_pid(void);
+/* CPU time of all threads, living and ended, ns. */
+void process_times(struct process *process, u64 *user, u64 *system);
+/* For /proc/PID/stat: one of R S D T Z X. */
+char process_state_letter(struct process *process);
+/* The process's space with a reference (space_put()), or NULL when it has left it. */
+struct space *process_space(struct process *process);
+
+/* fork, vfork, clone: clone(2), clone3(2). Returns the child's id or -errno. */
+struct clone_request {
+	u64 flags;			/* CLONE_* without the exit signal */
+	u64 pidfd, child_tid, parent_tid;	/* user addresses */
+	u32 exit_signal;
+	u64 stack;			/* 0: the parent's */
+	u64 tls;
+};
+s64 process_clone(const struct clone_request *request);
+/* exit(2) of the current thread; exit_group(2): @status as wait4 reports it. */
+__noreturn void process_exit_thread(int status);
+__noreturn void process_exit_group(int status);
+/* wait4/waitid core: see proc/wait.c. */
+struct wait_result {
+	s32 pid;
+	u32 uid;
+	int status, code;		/* code: CLD_* */
+	u64 user_time, system_time;	/* ns */
+};
+/* @which: P_PID 1, P_PGID 2, P_ALL 0; @options WNOHANG…; pid, 0 (WNOHANG) or -errno. Sleeps. */
+s64 process_wait(int which, s32 id, int options, struct wait_result *result);
+
+/* Sessions and groups: setpgid(2), setsid(2). */
+int process_set_group(s32 pid, s32 group);
+s64 process_new_session(void);
+/* No process of the group has a parent in another group of the same session: for SIGTTIN/EIO. */
+bool process_group_is_orphaned(s32 pgid);
+/* @session 0: in any session, that is: does the group exist? */
+bool process_group_in_session(s32 pgid, s32 session);
+/* Detach the controlling terminal from every process of session @session. */
+void process_session_drop_terminal(s32 session, struct terminal *terminal);
+
+/* exec(2). @fd: execveat's directory or AT_FDCWD. argv, envp: user addresses. */
+int process_exec(int fd, vaddr_t path, vaddr_t argv, vaddr_t envp, int flags);
+/* Start the first process from the kernel: -errno with the reason logged. */
+int process_start_init(const char *path, char *const argv[], char *const envp[]);

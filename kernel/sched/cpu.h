@@ -1,0 +1,63 @@
+#pragma once
+/* The per-CPU structure and the scheduler's entry points. */
+#include <lib/cpumask.h>
+#include <lib/list.h>
+#include <sched/lock.h>
+#include <sched/timer.h>
+
+struct thread;
+struct frame_cache;
+struct slab_cpu;
+
+struct cpu {
+	unsigned index;			/* [const] dense, 0 = boot CPU */
+	bool online;			/* [atomic] */
+	struct thread *current;		/* [rq] also for other CPUs to look at in a panic */
+	struct thread *idle;		/* [const] */
+
+	struct spinlock queue_lock;	/* RANK_RUNQUEUE, interrupts off */
+	struct list_node queue;		/* [rq] runnable threads, in order */
+	unsigned queue_length;		/* [rq] */
+	struct thread *previous;	/* [own cpu] being switched away from */
+	bool idle_waiting;		/* [atomic] in cpu_wait_for_interrupt() */
+
+	struct timer_queue timers;	/* sched/timer.h */
+	u64 event_deadline;		/* [own cpu] what the hardware timer is set to */
+	u64 slice_deadline;		/* [own cpu] end of the current slice when others wait, or ~0 */
+
+	u64 time_idle, time_user, time_system, time_irq;	/* [own cpu] ns */
+	u64 switches, interrupts, steals;			/* [own cpu] */
+	unsigned irq_depth;		/* [own cpu] > 0: in an interrupt handler */
+
+	struct frame_cache *frame_cache;	/* mm/frame.c, [own cpu] interrupts off */
+	void *slab_cpu;			/* mm/slab.c, [own cpu] */
+};
+
+extern struct cpu cpus[CPU_MAX];
+extern unsigned cpu_count;		/* [const after boot] enumerated */
+
+/* Threads that are runnable or running, and load averages (1, 5, 15 min; 16.16 fixed point). */
+unsigned sched_runnable(void);
+void sched_load(u32 load[3]);
+
+/* Boot: this CPU's struct and idle thread (boot CPU), then the others (max as told). */
+void sched_init(void);
+void smp_boot(unsigned max);
+/* Entry of a secondary CPU on its idle thread, called by the port; interrupts off. */
+__noreturn void cpu_main(void);
+/* The idle loop; the boot CPU joins it when the first process runs. */
+__noreturn void cpu_idle(void);
+
+/* Leave the CPU to the next thread as current->state says. Interrupts on or off; no spinlock held. */
+void schedule(void);
+/* Run a waiting thread when one is due (WORK_RESCHEDULE): long loops in the kernel call it. */
+void schedule_if_needed(void);
+/* Ask @cpu to look at its queue, its timers and its current->work. Any context. */
+void cpu_kick(struct cpu *cpu);
+
+#include <sched/thread.h>
+/* Interrupts off, or only as a hint: the thread may move. */
+static inline struct cpu *cpu_this(void)
+{
+	return thread_current()->cpu;
+}

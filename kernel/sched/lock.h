@@ -1,0 +1,113 @@
+#pragma once
+/*
+ * Locks. In debug builds each lock knows its rank, holder and place; taking one of a rank not above
+ * those held panics with both places. Two of one rank only in address order (`_nested`).
+ *
+ *   spinlock   busy wait, never sleep while holding one. Plain form where no interrupt handler takes
+ *              it, _irqsave where one does.
+ *   mutex      sleeps; fair hand-over is not promised. Not in interrupts.
+ *   rwlock     sleeps; readers share; a waiting writer stops new readers.
+ */
+#include <arch/cpu.h>
+#include <lib/atomic.h>
+#include <lib/list.h>
+
+/* From outermost to innermost (design.md 6; docs/decisions.md on inode before space). */
+enum lock_rank {
+	RANK_NONE,		/* not checked */
+	RANK_TERMINAL,		/* tty, session */
+	RANK_MOUNT,		/* names: mounts, renames */
+	RANK_INODE,		/* directory, then child; pipe buffers; the user copy happens under it */
+	RANK_SPACE,		/* address space */
+	RANK_OBJECT,		/* memory object */
+	RANK_PROCESS,		/* process tree, file tables, signal state */
+	RANK_SIGNAL,
+	RANK_TABLE,		/* page table; all from here on are spinlocks */
+	RANK_WAIT,		/* wait queues, futex buckets, leaf driver state */
+	RANK_FRAME,		/* slab, then frame allocator */
+	RANK_BUDDY,
+	RANK_TIMER,
+	RANK_RUNQUEUE,
+	RANK_CONSOLE,
+};
+
+struct thread;
+
+struct spinlock {
+	u32 ticket_next;
+	u32 ticket_serving;
+#ifdef SELENE_DEBUG
+	enum lock_rank rank;
+	struct thread *holder;
+	vaddr_t place;
+#endif
+};
+
+#ifdef SELENE_DEBUG
+#define SPINLOCK_INIT(lock_rank_) { .rank = (lock_rank_) }
+#else
+#define SPINLOCK_INIT(lock_rank_) { 0 }
+#endif
+
+void spin_init(struct spinlock *lock, enum lock_rank rank);
+void spin_lock(struct spinlock *lock);
+bool spin_trylock(struct spinlock *lock);
+void spin_unlock(struct spinlock *lock);
+/* Second lock of a rank already held: the caller orders by address. */
+void spin_lock_nested(struct spinlock *lock);
+bool spin_is_held(const struct spinlock *lock);	/* by this CPU in debug builds, else by anyone */
+
+static inline unsigned long spin_lock_irqsave(struct spinlock *lock)
+{
+	unsigned long state = irq_save();
+
+	spin_lock(lock);
+	return state;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long state)
+{
+	spin_unlock(lock);
+	irq_restore(state);
+}
+
+struct mutex {
+	struct atomic32 state;		/* 0 free, 1 held, 2 held and waited for */
+	struct spinlock wait_lock;
+	struct list_node waiters;	/* [wait_lock] */
+	struct thread *holder;		/* set by the holder */
+#ifdef SELENE_DEBUG
+	enum lock_rank rank;
+	vaddr_t place;
+#endif
+};
+
+void mutex_init(struct mutex *mutex, enum lock_rank rank);
+void mutex_lock(struct mutex *mutex);
+void mutex_lock_nested(struct mutex *mutex);
+bool mutex_trylock(struct mutex *mutex);
+/* -EINTR when a signal is pending first. */
+__must_check int mutex_lock_interruptible(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+bool mutex_is_held(const struct mutex *mutex);	/* by the current thread */
+
+struct rwlock {
+	struct spinlock wait_lock;
+	s32 count;			/* [wait_lock or atomic] readers, −1: a writer */
+	u32 writers_waiting;
+	struct list_node waiters;	/* [wait_lock] in order of arrival */
+	struct thread *writer;
+#ifdef SELENE_DEBUG
+	enum lock_rank rank;
+#endif
+};
+
+void rwlock_init(struct rwlock *lock, enum lock_rank rank);
+void read_lock(struct rwlock *lock);
+bool read_trylock(struct rwlock *lock);
+void read_unlock(struct rwlock *lock);
+void write_lock(struct rwlock *lock);
+void write_lock_nested(struct rwlock *lock);
+void write_unlock(struct rwlock *lock);
+bool rwlock_is_write_held(const struct rwlock *lock);	/* by the current thread */
+bool rwlock_is_held(const struct rwlock *lock);		/* by anyone, in any mode */
