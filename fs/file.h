@@ -62,14 +62,14 @@ struct file_operations {
 
 struct file {
 	struct atomic32 references;
-	u32 flags;			/* [lock] O_*; access mode const */
+	u32 flags;			/* [atomic] O_*; access mode const */
 	const struct file_operations *operations;	/* [const] */
 	struct path path;		/* [const] counted; pipes and sockets: an anonymous dentry or NULL */
 	struct vnode *vnode;		/* [const] counted; NULL for anonymous files */
-	struct mutex position_lock;	/* RANK_INODE − taken before the vnode's lock */
+	struct mutex position_lock;	/* RANK_MOUNT: taken before the vnode's lock */
 	s64 position;			/* [position_lock] */
 	void *private;			/* [const after open] */
-	s32 owner;			/* [lock] F_SETOWN */
+	s32 owner;			/* [atomic] F_SETOWN */
 	int owner_signal;
 };
 
@@ -114,3 +114,84 @@ int fd_set_close_on_exec(struct file_table *table, int fd, bool value);
 int fd_get_close_on_exec(struct file_table *table, int fd);	/* 0, 1 or -EBADF */
 /* The next open descriptor ≥ @from, or -1: for /proc/PID/fd. */
 int fd_next(struct file_table *table, int from);
+
+/* Bits of struct file.flags that no program sees. */
+enum { FILE_EXECUTED = 040, FILE_WRITER = 010 };
+static inline bool file_readable(const struct file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags + 1) & 1;
+}
+static inline bool file_writable(const struct file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags + 1) & 2;
+}
+
+/*
+ * A descriptor's file for the duration of a system call. No reference is counted when nobody else can
+ * close the descriptor: the table is not shared and the process has one thread.
+ */
+struct file_hold {
+	struct file *file;		/* NULL: EBADF */
+	bool counted;
+};
+struct file_hold file_hold(int fd);		/* not O_PATH */
+struct file_hold file_hold_path(int fd);	/* O_PATH too */
+static inline void file_release(struct file_hold hold)
+{
+	if (hold.counted)
+		file_put(hold.file);
+}
+
+/*
+ * Opens what @path names, without looking up: for open() and magic links. @flags as open(2), already checked;
+ * @created: no permission check. ERR_PTR.
+ */
+struct file *file_open_path(const struct path *path, u32 flags, bool created);
+/* open(2) flags: -EINVAL for combinations that are not allowed; cleaned of what has no meaning. */
+int open_flags_check(u32 *flags, u32 *mode);
+/* The same as file_open() with flags of the lookup (openat2). */
+struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, unsigned lookup_flags);
+/* A file of an unnamed vnode (pipe, memfd) under its own name; takes over @vnode. ERR_PTR. */
+struct file *file_create_anonymous(struct vnode *vnode, const char *name,
+				   const struct file_operations *operations, u32 flags, void *private);
+/*
+ * mmap(2): fill in @request's object, offset or frame_base and prot_max from its prot, flags and offset
+ * (MAPPING_SHARED). An object is counted for the caller. -EACCES, -EPERM (noexec), -ENODEV.
+ */
+int file_map(struct file *file, struct map_request *request);
+/* lseek(2). */
+s64 file_seek(struct file *file, s64 offset, int whence);
+/* The next directory entries to @sink, from file->position, which the caller's sink moves. */
+int file_readdir(struct file *file, struct directory_sink *sink);
+/* read(2) and write(2) at the file's own position, with its lock where it is shared. */
+ssize_t file_read_here(struct file *file, struct io_iterator *iterator);
+ssize_t file_write_here(struct file *file, struct io_iterator *iterator);
+/* fsync(2). */
+int file_sync(struct file *file, bool data_only);
+
+/* pipe(2): both ends; O_NONBLOCK, O_DIRECT in @flags. 0, -ENOMEM, -ENFILE. */
+int pipe_create(struct file **read_end, struct file **write_end, u32 flags);
+extern const struct file_operations fifo_file_operations;
+/* F_GETPIPE_SZ, F_SETPIPE_SZ in bytes: the size, or -EBADF, -EPERM, -EBUSY, -EINVAL. */
+long pipe_get_size(struct file *file);
+long pipe_set_size(struct file *file, u64 size);
+enum { PIPE_SIZE_MAX = 1 << 20 };
+
+/* flock(2) and fcntl(2) locks: fs/lock.c. @block: wait. 0, -EAGAIN, -ENOLCK, -ERESTARTSYS. */
+enum lock_type { LOCK_READ, LOCK_WRITE, LOCK_NONE };
+struct file_range_lock {		/* fcntl: bytes [start, end] */
+	enum lock_type type;
+	u64 start, end;
+	s32 pid;			/* of the holder, from lock_test(); -1: an open file's */
+};
+int lock_flock(struct file *file, enum lock_type type, bool block);
+/* @owner: the file table (F_SETLK) or the file (F_OFD_SETLK). */
+int lock_range(struct file *file, void *owner, const struct file_range_lock *wanted, bool block);
+/* The first lock that conflicts with *@wanted, which it becomes; else type LOCK_NONE. */
+void lock_test(struct file *file, void *owner, struct file_range_lock *wanted);
+/* Drop all of @owner's locks: at close(2) and at the last put. */
+void lock_drop_owner(struct vnode *vnode, void *owner);
+void lock_free(struct vnode *vnode);
+
+/* A file of a new unnamed tmpfs vnode: memfd_create(2). ERR_PTR. */
+struct file *tmpfs_create_memfd(const char *name, u32 flags);

@@ -9,17 +9,16 @@
 
 struct dentry {
 	struct atomic32 references;
-	struct dentry *parent;		/* [rename lock; bucket] the root's is itself */
-	struct vnode *vnode;		/* [bucket] counted, or NULL: negative */
+	struct dentry *parent;		/* [tree lock] counted; the root's is itself, not counted */
+	struct vnode *vnode;		/* [atomic] counted, or NULL: negative; set once */
 	struct list_node hash_link;	/* [bucket] */
-	struct list_node lru_link;	/* [lru] */
-	struct list_node siblings;	/* [cache] in parent->children */
-	struct list_node children;	/* [cache] */
-	u32 hash;
+	struct list_node lru_link;	/* [bucket and lru] */
+	u32 hash;			/* [bucket] of parent and name */
+	bool used;			/* [bucket] looked up since the last shrinking came by */
 	bool unhashed;			/* [bucket] removed; its path ends in " (deleted)" */
 	bool mounted;			/* [mount] something is mounted on it */
 	u16 name_length;
-	char *name;			/* points to inline_name or to kmalloc'ed memory */
+	char *name;			/* [tree lock] points to inline_name or to kmalloc'ed memory */
 	char inline_name[32];
 };
 
@@ -96,3 +95,38 @@ void mount_for_each(bool (*visit)(struct mount *mount, void *context), void *con
 
 /* Drop unreferenced dentries (all of them for the audit); returns how many. */
 u64 dentry_cache_shrink(u64 count);
+
+/* Names copied in from a program: short ones need no memory. path_buffer_free() after success. */
+struct path_buffer {
+	char *text;
+	char small[192];
+};
+/* 0, or as path_copy_in(). */
+int path_buffer_fill(struct path_buffer *buffer, vaddr_t user, bool empty);
+void path_buffer_free(struct path_buffer *buffer);
+
+/* access(2): check with the real instead of the effective ids. A flag of lookups. */
+enum { LOOKUP_REAL_IDS = 256 };
+
+enum { MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_NOATIME = 1024,
+       MS_NODIRATIME = 2048, MS_BIND = 4096, MS_MOVE = 8192, MS_RELATIME = 1 << 21 };
+/* mount(2)'s other forms: show @from at @to as well; change the flags of the mount @where is the root of. */
+int mount_bind(const struct path *from, const struct path *to);
+int mount_change_flags(const struct path *where, unsigned flags);
+/* Its path as text from the current root. The mount list may be locked. */
+char *mount_text(struct mount *mount, char *buffer, size_t size);
+static inline bool mount_is_read_only(const struct mount *mount)
+{
+	return mount->flags & MS_RDONLY || mount->system->read_only;
+}
+
+/* Working directory and root of the current process: counted. */
+void path_get_cwd(struct path *path);
+void path_get_root(struct path *path);
+/* chdir, chroot: takes over the reference of @path. */
+void path_set_cwd(const struct path *path);
+void path_set_root(const struct path *path);
+/* statfs(2) of what @path lies in. */
+void path_statfs(const struct path *path, struct statfs_result *result);
+/* Write back all file systems, or one. */
+int file_systems_sync(void);

@@ -84,6 +84,11 @@ struct vnode_operations {
 	int (*change)(struct vnode *vnode, const struct vnode_change *change);
 	/* A cached name must be looked up again (procfs: the process is gone). Optional. */
 	bool (*revalidate)(struct vnode *vnode);
+	/*
+	 * Bytes of [position, position + size) that there is room for, or -ENOSPC. Optional; a file
+	 * system that has it is also asked to refresh() after a write. The vnode's lock is held exclusively.
+	 */
+	s64 (*reserve)(struct vnode *vnode, u64 position, u64 size);
 	/* The last reference is gone: free the data when links are 0, then the vnode. May sleep. */
 	void (*release)(struct vnode *vnode);
 };
@@ -106,7 +111,7 @@ struct vnode {
 	void *private;			/* the file system's */
 	void *pipe;			/* [vnode] fs/pipe.c: open FIFO */
 	void *locks;			/* [vnode] fs/lock.c: flock and POSIX locks */
-	u32 write_count;		/* [atomic] open for writing; top bit: being executed (ETXTBSY) */
+	u32 write_count;		/* [atomic] files open for writing; as negative number: for execution */
 };
 
 /* Set up the common fields; references 1. */
@@ -142,6 +147,7 @@ struct statfs_result {
 struct file_system {
 	const struct file_system_type *type;
 	struct vnode *root;
+	struct dentry *root_dentry;	/* [const once mounted] counted; all mounts share it */
 	u64 device;			/* st_dev */
 	bool read_only;
 	void *private;
@@ -155,3 +161,32 @@ void file_system_register(struct file_system_type *type);
 struct file_system_type *file_system_find(const char *name);
 /* For /proc/filesystems. */
 struct file_system_type *file_system_first(void);
+
+/* A device number for a file system without a device. */
+u64 file_system_device(void);
+void file_system_put(struct file_system *system);	/* the last: unmount(); may sleep */
+
+/* Owner and mode of a new file in @directory: fsuid, fsgid, and what a set-gid directory passes on. */
+void vnode_set_owner(struct vnode *vnode, const struct vnode *directory);
+/* Set the fields that @change names, and the change time; for a file system's change(). */
+void vnode_change_fields(struct vnode *vnode, const struct vnode_change *change);
+/* vnode_permission() with other ids than the current fsuid and fsgid. */
+int vnode_permission_as(struct vnode *vnode, unsigned access, u32 uid, u32 gid);
+/* The current thread may do what only the owner may (chmod, utimes). Kernel threads may. */
+bool vnode_is_owner(const struct vnode *vnode);
+/* fsuid 0, or a kernel thread. */
+bool fs_is_privileged(void);
+/* Does the current thread belong to @gid? */
+bool fs_in_group(u32 gid);
+/* Now, as file times count: ns since the epoch. */
+s64 vnode_time_now(void);
+/* Without set-user-id and set-group-id, as after a write by someone else. */
+void vnode_drop_privileges(struct vnode *vnode);
+/* Open for writing, or for execution: 0 or -ETXTBSY; and the end of it. */
+int vnode_writer_get(struct vnode *vnode);
+void vnode_writer_put(struct vnode *vnode);
+int vnode_execution_get(struct vnode *vnode);
+void vnode_execution_put(struct vnode *vnode);
+/* Directory vnodes without operations on names of their own use these to refuse. */
+extern const struct file_operations directory_file_operations;
+extern const struct file_operations regular_file_operations;

@@ -29,5 +29,14 @@ void log_console_register(struct log_console *console);
  */
 size_t log_read(u64 *sequence, char *buffer, size_t size);
 u64 log_end(void);
-/* Hook called (any context, no locks of the log held) after new records, to wake readers. */
+/*
+ * Hook to wake readers after new records. Messages come from any context, also from under the locks
+ * that a wake-up needs, so the hook is called later: by log_deliver(), from the timer interrupt and the
+ * idle loop, with no locks held.
+ */
 extern void (*log_notify)(void);
+void log_deliver(void);
+/* The first byte still in the ring, as a sequence for log_read(). */
+u64 log_start(void);
+/* Call @visit for each console; returns when it does false. For /proc/consoles. May sleep. */
+void log_console_for_each(bool (*visit)(struct log_console *console, void *context), void *context);

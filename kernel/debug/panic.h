@@ -13,6 +13,13 @@ __noreturn __printf(2, 3) void panic_at(const struct trap_frame *frame, const ch
 /* Cannot boot for a reason that the user can mend: message without backtrace, power off, failure. */
 __noreturn __printf(1, 2) void boot_failure(const char *format, ...);
 
+/* From the start of a panic on, locks are not waited for and not checked. */
+extern bool panic_started;
+static inline bool panic_in_progress(void)
+{
+	return unlikely(READ_ONCE(panic_started));
+}
+
 /* An impossible state. BUG_ON stays in every build, assert only in debug builds. */
 #define BUG_ON(condition)                                                                          \
 	do {                                                                                       \

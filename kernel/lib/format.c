@@ -53,21 +53,17 @@ static void emit_number(struct output *output, const struct conversion *conversi
 {
 	const char *digits = conversion->upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[24];
-	int length = 0, prefix_length = (int)strlen(prefix), zeros = 0, blanks;
+	int length = 0, prefix_length = (int)strlen(prefix), minimum = 1, zeros, blanks;
 
 	for (u64 rest = value; rest; rest /= base)
 		text[sizeof(text) - (size_t)++length] = digits[rest % base];
 	if (conversion->has_precision)
-		zeros = conversion->precision - length;
-	else if (!value)
-		zeros = 1;
+		minimum = conversion->precision;
 	else if (conversion->zero && !conversion->left)
-		zeros = conversion->width - prefix_length - length;
-	if (!conversion->has_precision && !value && conversion->zero && !conversion->left)
-		zeros = MAX(1, conversion->width - prefix_length);
-	if (base == 8 && conversion->alternate && zeros <= 0 && (value || zeros <= 0))
+		minimum = MAX(1, conversion->width - prefix_length);
+	zeros = MAX(minimum - length, 0);
+	if (base == 8 && conversion->alternate && !zeros)
 		zeros = 1;
-	zeros = MAX(zeros, 0);
 	blanks = conversion->width - prefix_length - zeros - length;
 	if (!conversion->left)
 		emit_repeated(output, ' ', blanks);
@@ -242,7 +238,7 @@ static bool convert(struct output *output, struct conversion *conversion,
 	}
 	case 'X':
 		conversion->upper = true;
-		/* fall through */
+		__fallthrough;
 	case 'u':
 	case 'x':
 	case 'o': {
@@ -312,6 +308,8 @@ static void put_in_buffer(void *context, const char *text, size_t size)
 	struct buffer *buffer = context;
 	size_t part = MIN(size, buffer->left);
 
+	if (!part)
+		return;
 	memcpy(buffer->to, text, part);
 	buffer->to += part;
 	buffer->left -= part;

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * Memory and strings. The C11 names do what 7.24 says; the kernel's ones follow. No access is ever
- * misaligned, and none reaches outside the objects.
+ * misaligned, and none reaches outside the aligned words that hold the objects.
  */
 #include <lib/types.h>
 

@@ -24,6 +24,7 @@ typedef uintptr_t vaddr_t;	/* virtual address, of the kernel or of a program */
 #define __packed __attribute__((packed))
 #define __aligned_to(n) __attribute__((aligned(n)))
 #define __noreturn __attribute__((noreturn))
+#define __fallthrough __attribute__((fallthrough))
 #define __must_check __attribute__((warn_unused_result))
 #define __printf(text, first) __attribute__((format(printf, text, first)))
 #define __force_inline inline __attribute__((always_inline))

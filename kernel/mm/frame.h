@@ -35,6 +35,7 @@ struct frame {
 	u8 order;			/* of the block, in its head */
 	u16 used;			/* FRAME_TABLE: for the port */
 	struct atomic32 flags;
+	u32 seen;			/* mm/audit.c: entries found, and FRAME_SEEN_OWNED */
 	union {
 		struct list_node link;	/* free lists; the holder's use in FRAME_KERNEL */
 		struct {
@@ -43,6 +44,10 @@ struct frame {
 		} table;
 		struct {
 			void *slab;		/* mm/slab.c */
+		};
+		struct {			/* FRAME_CACHED, and on its way (mm/batch.c) */
+			struct frame *chain;		/* the next frame of a batch */
+			struct frame *chain_next;	/* in its first frame: the next batch */
 		};
 		struct {
 			struct memory_object *object;	/* [object] NULL once truncated */
@@ -119,3 +124,21 @@ struct frame_shrinker {
 	struct frame_shrinker *next;
 };
 void frame_shrinker_register(struct frame_shrinker *shrinker);
+
+/*
+ * Give RAM that was reserved, [start, end) bytes, to the allocator: the initramfs once unpacked.
+ * Whole pages inwards. Frames that are not FRAME_RESERVED, or in no bank, are left alone.
+ */
+void frame_add_range(paddr_t start, paddr_t end);
+/* Free a chain of OWNED frames (frame->chain) that no entry and no TLB shows. Any context. */
+void frame_free_chain(struct frame *first);
+/* For the audit, on a quiet machine: what the free lists hold, counted by walking them. */
+u64 frame_count_free_lists(void);
+
+/* The debug knob, seen by each allocator: true when this allocation is to fail. */
+extern u64 frame_fail_countdown;	/* [atomic] 0: off */
+bool frame_fail_tick(void);
+static inline bool frame_alloc_fails(void)
+{
+	return unlikely(READ_ONCE(frame_fail_countdown)) && frame_fail_tick();
+}

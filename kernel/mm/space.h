@@ -61,12 +61,18 @@ struct space {
 	vaddr_t vdso;			/* [const after exec] address of its ELF header */
 	u64 auxv[2 * 24];		/* [const after exec] for /proc/PID/auxv */
 	struct file *executable;	/* [const after exec] counted, or NULL */
+
+	struct list_node all_link;	/* [all-spaces lock] */
+	/* No gap of gap_length bytes is in [gap_limit, map_top); gap_length 0: not known. */
+	vaddr_t gap_limit;		/* [space] */
+	u64 gap_length;			/* [space] */
 };
 
 /* fs tells at boot how to count a struct file; mm never looks inside. put may sleep, lock-free. */
 struct mapping_file_hooks {
 	void (*get)(struct file *file);
 	void (*put)(struct file *file);
+	int (*sync)(struct file *file);	/* msync(MS_SYNC): 0 or -EIO; NULL: nothing to write back */
 };
 extern struct mapping_file_hooks mapping_file_hooks;
 
@@ -92,7 +98,7 @@ struct space *space_fork(struct space *parent);
 struct map_request {
 	vaddr_t address;		/* hint, or the place when @fixed */
 	u64 length;			/* bytes, > 0; rounded up to pages */
-	unsigned prot, prot_max;
+	unsigned prot, prot_max;	/* prot_max 0: all */
 	unsigned flags;			/* enum mapping_flags */
 	bool fixed;			/* exactly at address, unmapping what is there */
 	bool no_replace;		/* with fixed: -EEXIST instead of unmapping */

@@ -92,6 +92,13 @@ struct process {
 	bool child_subreaper;
 	s32 oom_score_adjust;
 	u32 personality;
+
+	unsigned stopped_count;		/* [signal] threads that sleep for stop_signal */
+	u32 stop_generation;		/* [signal] counts stops */
+	u32 continue_count;		/* [signal] counts SIGCONT and SIGKILL: they undo a dequeued stop */
+	unsigned signals_queued;	/* [signal] pending_signal objects, for RLIMIT_SIGPENDING */
+	bool discard;			/* [tree] spawn(2) failed: leaves no zombie and sends no signal */
+	bool keep_capabilities;		/* PR_SET_KEEPCAPS */
 };
 
 /* The part of a thread that only user threads have; thread->user. */
@@ -108,6 +115,8 @@ struct user_thread {
 	vaddr_t robust_list;		/* [own] */
 	u64 restart_deadline;		/* [own] restart_syscall: absolute ns for nanosleep/poll/futex */
 	int fault_count;		/* [own] for hazard 9 reports */
+	vaddr_t fault_address;		/* [own] of the last page fault */
+	int fault_signal;		/* [own] forced and not yet delivered: for the report */
 };
 
 extern struct spinlock process_tree_lock;
@@ -135,6 +144,8 @@ struct process *process_find(s32 pid);
 void process_put(struct process *process);
 /* Thread @tid with a reference (thread_put()), or NULL. */
 struct thread *thread_find(s32 tid);
+/* The thread that /proc/PID shows (comm, state), with a reference, or NULL once it was reaped. */
+struct thread *process_leader(struct process *process);
 /* The next process with pid > @after, referenced, NULL at the end: for /proc. */
 struct process *process_next(s32 after);
 unsigned process_count(void);
@@ -145,6 +156,9 @@ void process_times(struct process *process, u64 *user, u64 *system);
 char process_state_letter(struct process *process);
 /* The process's space with a reference (space_put()), or NULL when it has left it. */
 struct space *process_space(struct process *process);
+/* Likewise its file table (file_table_put()) and directories (directory_context_put()). */
+struct file_table *process_files(struct process *process);
+struct directory_context *process_directory(struct process *process);
 
 /* fork, vfork, clone: clone(2), clone3(2). Returns the child's id or -errno. */
 struct clone_request {

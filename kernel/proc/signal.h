@@ -84,3 +84,17 @@ bool signal_pending(void);
 vaddr_t signal_trampoline(void);
 /* For ttys: is @signo blocked or ignored by the current thread? */
 bool signal_is_ignored_or_blocked(int signo);
+/*
+ * ppoll, pselect6, epoll_pwait: block the mask at @address (0: leave it; @size must be 8: -EINVAL, -EFAULT)
+ * until the call is over. signal_mask_end() before the handler returns: with @interrupted (the
+ * result is -EINTR or -ERESTART*) the old mask comes back only after the signal was delivered.
+ */
+int signal_mask_begin(vaddr_t address, u64 size);
+void signal_mask_end(bool interrupted);
+/* The signals of @set that wait for the current thread: signalfd, rt_sigpending. */
+u64 signal_pending_set(void);
+/*
+ * Take one pending signal of @set off the queues: its number, or 0. For signalfd and sigtimedwait; wakers
+ * of process->signal_wait announce new ones.
+ */
+int signal_take(u64 set, struct signal_info *info);

@@ -8,6 +8,7 @@
 struct thread;
 struct frame_cache;
 struct slab_cpu;
+struct kernel_stack;
 
 struct cpu {
 	unsigned index;			/* [const] dense, 0 = boot CPU */
@@ -16,14 +17,17 @@ struct cpu {
 	struct thread *idle;		/* [const] */
 
 	struct spinlock queue_lock;	/* RANK_RUNQUEUE, interrupts off */
-	struct list_node queue;		/* [rq] runnable threads, in order */
-	unsigned queue_length;		/* [rq] */
+	struct list_node woken;		/* [rq] runnable, woken with time left in their slice: first */
+	struct list_node queue;		/* [rq] all other runnable threads, in order */
+	unsigned queue_length;		/* [rq; atomic read] of both */
 	struct thread *previous;	/* [own cpu] being switched away from */
-	bool idle_waiting;		/* [atomic] in cpu_wait_for_interrupt() */
+	bool idle_waiting;		/* [atomic] about to be, or in, cpu_wait_for_interrupt() */
+	u32 kicked;			/* [atomic] an IPI is on its way */
 
 	struct timer_queue timers;	/* sched/timer.h */
 	u64 event_deadline;		/* [own cpu] what the hardware timer is set to */
-	u64 slice_deadline;		/* [own cpu] end of the current slice when others wait, or ~0 */
+	u64 slice_deadline;		/* [rq] end of the current slice when others wait, or ~0 */
+	u64 tick_deadline;		/* [own cpu] next sample of user or system mode, or ~0 */
 
 	u64 time_idle, time_user, time_system, time_irq;	/* [own cpu] ns */
 	u64 switches, interrupts, steals;			/* [own cpu] */
@@ -31,10 +35,17 @@ struct cpu {
 
 	struct frame_cache *frame_cache;	/* mm/frame.c, [own cpu] interrupts off */
 	void *slab_cpu;			/* mm/slab.c, [own cpu] */
+	struct kernel_stack *free_stacks[4];		/* [own cpu] kernel stacks to use again: sched/stack.c */
+	unsigned free_stack_count;	/* [own cpu] */
 };
 
 extern struct cpu cpus[CPU_MAX];
 extern unsigned cpu_count;		/* [const after boot] enumerated */
+extern struct cpumask cpus_online;
+extern struct thread cpu_boot_thread;	/* the boot CPU's first and idle thread; tp at entry */
+
+/* Where @cpu's time went since it started, ns; of a CPU that is idle now, up to now. Any context. */
+void cpu_times(const struct cpu *cpu, u64 *user, u64 *system, u64 *idle);
 
 /* Threads that are runnable or running, and load averages (1, 5, 15 min; 16.16 fixed point). */
 unsigned sched_runnable(void);
@@ -52,6 +63,9 @@ __noreturn void cpu_idle(void);
 void schedule(void);
 /* Run a waiting thread when one is due (WORK_RESCHEDULE): long loops in the kernel call it. */
 void schedule_if_needed(void);
+/* Around each interrupt's up-call: counts, lock checks. Interrupts off. */
+struct cpu *interrupt_enter(void);
+void interrupt_exit(struct cpu *cpu);
 /* Ask @cpu to look at its queue, its timers and its current->work. Any context. */
 void cpu_kick(struct cpu *cpu);
 

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * Locks. In debug builds each lock knows its rank, holder and place; taking one of a rank not above
- * those held panics with both places. Two of one rank only in address order (`_nested`).
+ * those held panics with both places (debug/lock_check.h). Two of one rank only with `_nested`, in an
+ * order that the caller guarantees: by address, or parent before child.
  *
  *   spinlock   busy wait, never sleep while holding one. Plain form where no interrupt handler takes
  *              it, _irqsave where one does.
@@ -28,7 +29,8 @@ enum lock_rank {
 	RANK_BUDDY,
 	RANK_TIMER,
 	RANK_RUNQUEUE,
-	RANK_CONSOLE,
+	RANK_LOG,		/* the ring of messages; calls the consoles */
+	RANK_CONSOLE,		/* a console's wire */
 };
 
 struct thread;
@@ -92,13 +94,13 @@ void mutex_unlock(struct mutex *mutex);
 bool mutex_is_held(const struct mutex *mutex);	/* by the current thread */
 
 struct rwlock {
+	struct atomic32 word;		/* bit 0: a writer; bit 1: waiters; from bit 2: readers */
 	struct spinlock wait_lock;
-	s32 count;			/* [wait_lock or atomic] readers, −1: a writer */
-	u32 writers_waiting;
 	struct list_node waiters;	/* [wait_lock] in order of arrival */
-	struct thread *writer;
+	struct thread *writer;		/* set by the writer */
 #ifdef SELENE_DEBUG
 	enum lock_rank rank;
+	vaddr_t place;
 #endif
 };
 

@@ -39,19 +39,23 @@ struct thread {
 	s8 nice;			/* [rq] −20 … 19 */
 	struct list_node run_link;	/* [rq] */
 	struct cpumask affinity;	/* [rq] */
-	u64 slice_end;			/* [rq] ns */
+	u64 slice_left;			/* [rq] ns, as of run_started */
+	unsigned wait_depth;		/* [own cpu] waiters between wait_begin and wait_end */
 	u64 run_started;		/* [own cpu] ns */
 	u64 time_user, time_system;	/* [own cpu] ns */
 	u64 time_mark;			/* [own cpu] ns of the last change between user and system */
 	u64 switches_voluntary, switches_involuntary;
 
 	vaddr_t stack;			/* [const] lowest address of the kernel stack */
+	struct kernel_stack *stack_object;	/* [const] sched/stack.c; NULL: the boot stack */
 	struct mmu_space *mmu;		/* [own cpu] what mmu_switch() gets; NULL: kernel thread */
 	int faults_disabled;		/* [own cpu] user copies fail at once instead of sleeping */
 	unsigned locks_held;		/* [own cpu] spinlocks, in debug builds */
 	void *held_locks[16];		/* [own cpu] in debug builds */
 
 	char name[16];			/* [own cpu] comm */
+	void (*entry)(void *);		/* [const] */
+	void *argument;			/* [const] */
 	s32 tid;			/* [const] 0: kernel thread */
 	struct process *process;	/* [const] NULL: kernel thread */
 	struct user_thread *user;	/* [const] signal state, clear_child_tid…: proc/process.h */
@@ -60,7 +64,10 @@ struct thread {
 	struct list_node all_link;	/* [all-threads lock] */
 };
 
-/* A thread that will run @entry(@argument); not yet runnable. NULL: out of memory. May sleep. */
+/*
+ * A thread that will run @entry(@argument), with interrupts on; when it returns the thread ends. Not yet
+ * runnable. Affinity and nice are the current thread's. NULL: out of memory. May sleep.
+ */
 struct thread *thread_create(const char *name, void (*entry)(void *), void *argument);
 /* Drop a reference; the last frees the stack and the thread. Any context but interrupts. */
 void thread_put(struct thread *thread);
@@ -71,7 +78,8 @@ static inline void thread_get(struct thread *thread)
 /* Make a NEW thread runnable. */
 void thread_start(struct thread *thread);
 /* Wake a SLEEPING thread if its wait mode allows (@signal: interruptible; @kill: killable too). */
-enum thread_wake { WAKE_NORMAL, WAKE_SIGNAL, WAKE_KILL };
+enum thread_wake { WAKE_NORMAL, WAKE_SIGNAL, WAKE_KILL, WAKE_TIMEOUT };
+/* True: this call changed something (it slept, or WAKE_NORMAL and no wake-up was pending). Any context. */
 bool thread_wake(struct thread *thread, enum thread_wake kind);
 /* Set bits of thread->work and make its CPU notice. Any context. */
 void thread_add_work(struct thread *thread, u32 work);
@@ -85,7 +93,16 @@ void thread_set_name(struct thread *thread, const char *name);
 /* Move to a CPU in @mask (must contain one that is online): -EINVAL. */
 int thread_set_affinity(struct thread *thread, u64 mask);
 void thread_set_nice(struct thread *thread, int nice);
-/* CPU time so far, ns, of @thread including the running slice. */
+/* Would a wait in @mode end now with -EINTR? Of the current thread. */
+bool thread_interrupted(enum wait_mode mode);
+static inline bool thread_signal_pending(struct thread *thread)
+{
+	return atomic32_read(&thread->work) & (WORK_SIGNAL | WORK_EXIT);
+}
+/*
+ * CPU time so far, ns, of @thread including the running slice. The sum is exact; what is user and what
+ * system is sampled (sched/README.md).
+ */
 void thread_times(struct thread *thread, u64 *user, u64 *system);
 
 /* Number of live kernel stacks and of frames kept for reuse (for the audit). */
@@ -93,3 +110,8 @@ u64 thread_stack_frames_cached(void);
 u64 thread_count(void);
 /* Call @visit for each thread until it returns false; the all-threads lock is held (a spinlock). */
 void thread_for_each(bool (*visit)(struct thread *thread, void *context), void *context);
+/*
+ * To be called by thread_put() of sched/thread.c when the last reference of a thread with ->process is
+ * gone, before the thread is freed: proc frees ->user and drops ->process. Does not sleep. Set at boot.
+ */
+extern void (*thread_release_hook)(struct thread *thread);

@@ -8,15 +8,16 @@ struct cpu;
 struct timer {
 	struct rb_node node;		/* [queue->lock] */
 	u64 deadline;			/* [queue->lock] ns */
-	struct cpu *cpu;		/* whose queue; NULL: idle */
-	void (*handler)(struct timer *timer);	/* interrupts off, may start it again */
-	bool running;			/* [queue->lock] its handler is running */
+	struct cpu *cpu;		/* [atomic] whose queue; NULL: on none. Set by compare-and-swap */
+	u32 starts;			/* [queue->lock; atomic read] how often it was started */
+	void (*handler)(struct timer *timer);	/* interrupts off; may start it again, or free it */
 };
 
 struct timer_queue {
 	struct spinlock lock;		/* RANK_TIMER, interrupts off */
 	struct rb_root tree;		/* [lock] by deadline */
 	struct timer *first;		/* [lock] */
+	struct timer *running;		/* [atomic] whose handler runs on this CPU, or NULL */
 };
 
 void timer_init(struct timer *timer, void (*handler)(struct timer *timer));
@@ -26,7 +27,9 @@ void timer_start(struct timer *timer, u64 deadline);
 bool timer_stop(struct timer *timer);
 /* Stop and wait until its handler has returned everywhere. Not from the handler. */
 bool timer_stop_sync(struct timer *timer);
-/* The next deadline on this CPU, or WAIT_FOREVER. */
+/* For the timer interrupt: run the handlers that are due by @now on this CPU. Interrupts off. */
+void timer_run(struct cpu *cpu, u64 now);
+/* The next deadline on @cpu, or WAIT_FOREVER. */
 u64 timer_next(struct cpu *cpu);
 
 /* CLOCK_REALTIME = time_now() + this; set from an RTC or by clock_settime. */

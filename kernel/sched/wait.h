@@ -44,6 +44,8 @@ void wait_begin_exclusive(struct wait_queue *queue, struct waiter *waiter);
  * as @mode allows: 0, -ETIMEDOUT, -EINTR. Spurious returns of 0 happen. No spinlock held.
  */
 __must_check int wait_sleep(struct waiter *waiter, u64 deadline, enum wait_mode mode);
+/* The same without a queue, for those who know their sleeper: thread_wake() ends it. */
+__must_check int thread_block(u64 deadline, enum wait_mode mode);
 void wait_end(struct waiter *waiter);
 /* Wake all that are not exclusive and up to @exclusive_count that are. Any context. */
 void wait_wake_events(struct wait_queue *queue, unsigned exclusive_count, u32 events);

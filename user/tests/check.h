@@ -33,6 +33,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Bad pointers and cut-off names are what many tests are about. */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wnonnull"
+#pragma GCC diagnostic ignored "-Wstringop-overread"
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#pragma GCC diagnostic ignored "-Wformat-truncation"
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
+
 #define CHECK_HELPER static __attribute__((unused))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGE 4096UL

@@ -171,7 +171,7 @@ static void test_errors(void)
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
 	CHECK_ERRNO(syscall(SYS_mmap, NULL, PAGE, PROT_READ, flags, -1, 1), EINVAL);
 	CHECK_ERRNO(mmap(NULL, ~0UL, PROT_READ, flags, -1, 0), ENOMEM);
-	CHECK_ERRNO(mmap(NULL, 1UL << 40, PROT_READ, flags, -1, 0), ENOMEM);
+	CHECK_ERRNO(mmap(NULL, 1UL << 58, PROT_READ, flags, -1, 0), ENOMEM);
 	CHECK_ERRNO(mmap((void *)(~0UL << 30), PAGE, PROT_READ, flags | MAP_FIXED, -1, 0), ENOMEM);
 	CHECK_ERRNO(munmap(p + 1, PAGE), EINVAL);
 	CHECK_ERRNO(munmap(p, 0), EINVAL);

@@ -59,6 +59,7 @@ void mmu_init(void);
 void *mmu_map_device(paddr_t address, size_t size);
 /* A window of kernel address space for stacks with guards. */
 vaddr_t mmu_stack_window(size_t *size);
+/* Map one page there; @prot 0: unmap it on every CPU (interrupts on, no spinlock held). -ENOMEM. */
 int mmu_map_kernel(vaddr_t address, u64 frame, unsigned prot);
 
 #include <machine/mmu.h>

@@ -2,6 +2,7 @@
 /* Execution contexts. struct arch_thread (in <machine/thread.h>) is the first field of a thread. */
 #include <arch/trap.h>
 
+struct thread;
 struct signal_info;
 struct signal_stack;
 

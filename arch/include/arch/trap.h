@@ -23,6 +23,10 @@ static inline void trap_restart_syscall(struct trap_frame *frame);
 /* The frame is no longer that of a system call (no restart after a signal return). */
 static inline void trap_forget_syscall(struct trap_frame *frame);
 static inline bool trap_in_syscall(const struct trap_frame *frame);
+/* Did the trap interrupt user mode? */
+static inline bool trap_from_user(const struct trap_frame *frame);
+/* In the interrupt up-calls below: was user mode interrupted? */
+static inline bool trap_interrupted_user(void);
 
 /* Print the registers of @frame, for a panic or a fatal signal. */
 void trap_print(const struct trap_frame *frame);

@@ -1,0 +1,238 @@
+# Selene. `make help` lists the targets; V=1 shows the commands.
+#
+# CROSS_COMPILE=riscv64-linux-gnu-	the kernel's compiler (riscv64-unknown-elf- works too)
+# USER_CROSS_COMPILE=			the programs' compiler, with glibc
+# CLANG=1				the kernel with clang and ld.lld
+# DEBUG=1				a kernel that checks itself, in build/debug/
+# O=DIRECTORY				where the kernel's build goes
+# SETUP=no				do not install what is missing
+
+CROSS_COMPILE ?= riscv64-linux-gnu-
+USER_CROSS_COMPILE ?= riscv64-linux-gnu-
+ISA := riscv
+B := build
+O := $(B)$(if $(DEBUG),/debug)
+ifeq ($(V),)
+Q := @
+say = @printf '  %-8s%s\n' $(1) $(2);
+endif
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+all: kernel user
+
+# ---- tools ----
+
+ifdef CLANG
+CC := clang --target=riscv64-linux-gnu
+LD := ld.lld
+OBJCOPY := $(CROSS_COMPILE)objcopy
+NM := $(CROSS_COMPILE)nm
+SETUP_TASKS := build clang
+CC_FLAGS := -march=rv64imac -Wshadow
+CC_INCLUDES = -isystem $(shell clang -print-resource-dir)/include
+else
+CC := $(CROSS_COMPILE)gcc
+LD := $(CROSS_COMPILE)ld
+OBJCOPY := $(CROSS_COMPILE)objcopy
+NM := $(CROSS_COMPILE)nm
+SETUP_TASKS := build $(if $(findstring unknown-elf,$(CROSS_COMPILE)),elf)
+CC_FLAGS := -march=rv64imac_zicsr_zifencei -mstrict-align -Wshadow=local
+CC_INCLUDES = -isystem $(shell $(CC) -print-file-name=include)
+endif
+USER_CC := $(USER_CROSS_COMPILE)gcc
+
+# Before anything is built; a phony order-only prerequisite rebuilds nothing.
+.PHONY: setup
+setup:
+	@scripts/setup $(SETUP_TASKS)
+
+# ---- the kernel ----
+
+WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wimplicit-fallthrough \
+	-Wno-unused-parameter -Wno-sign-compare -Werror
+CODE_FLAGS := -O2 -g -ffreestanding -fno-common -fno-strict-aliasing -fno-stack-protector \
+	-fno-omit-frame-pointer -ffunction-sections -fdata-sections -mabi=lp64 -mno-relax
+KERNEL_FLAGS = $(CC_FLAGS) $(CODE_FLAGS) -fno-pic -fno-pie -mcmodel=medany -nostdinc $(CC_INCLUDES) \
+	-Iarch/include -Iarch/$(ISA)/include -Ikernel -I. -I$(O) -ffile-prefix-map=$(CURDIR)=. \
+	$(if $(DEBUG),-DSELENE_DEBUG=1)
+KERNEL_LINK := -nostdlib --no-relax --gc-sections --build-id=none --orphan-handling=error \
+	-z max-page-size=4096 -z noexecstack -T arch/$(ISA)/selene.lds
+
+folders = $(shell find $(1) -type d 2>/dev/null | LC_ALL=C sort)
+KERNEL_FOLDERS := arch/$(ISA) $(filter-out arch/$(ISA)/vdso arch/$(ISA)/include%, \
+	$(wildcard arch/$(ISA)/*/)) $(call folders,kernel) $(call folders,fs)
+KERNEL_FOLDERS := $(filter-out arch/$(ISA)/vdso arch/$(ISA)/include,$(KERNEL_FOLDERS:/=))
+KERNEL_C := $(sort $(foreach folder,$(KERNEL_FOLDERS),$(wildcard $(folder)/*.c)))
+KERNEL_S := $(sort $(wildcard arch/$(ISA)/*.S))
+KERNEL_OBJECTS := $(KERNEL_C:%.c=$(O)/%.o) $(KERNEL_S:%.S=$(O)/%.S.o)
+# These are compiled again when the version changes.
+VERSIONED := $(patsubst %.c,$(O)/%.o,$(shell grep -lsE 'boot/version\.h|SELENE_BUILD' $(KERNEL_C)))
+
+.PHONY: all kernel FORCE
+kernel: $(O)/Image
+
+# The flags of the last build: other flags build everything again.
+$(O)/flags: FORCE | setup
+	@mkdir -p $(@D)
+	@echo '$(CC) $(KERNEL_FLAGS) $(WARNINGS) $(KERNEL_LINK)' | cmp -s - $@ || \
+		echo '$(CC) $(KERNEL_FLAGS) $(WARNINGS) $(KERNEL_LINK)' >$@
+
+$(O)/version.h: FORCE
+	@mkdir -p $(@D)
+	@scripts/version >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(VERSIONED): $(O)/version.h
+$(VERSIONED): EXTRA_FLAGS := -include $(O)/version.h
+
+$(O)/%.o: %.c $(O)/flags
+	$(call say,CC,$<)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(KERNEL_FLAGS) $(WARNINGS) $(EXTRA_FLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/%.S.o: %.S $(O)/flags
+	$(call say,AS,$<)mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
+
+# The kernel is linked twice: the table of its symbols comes last of what is read-only, so the code
+# of both links is the same. scripts/symbols --check makes sure of it.
+$(O)/selene.first.elf: $(KERNEL_OBJECTS) arch/$(ISA)/selene.lds
+	$(call say,LD,$@)$(LD) $(KERNEL_LINK) -o $@ $(KERNEL_OBJECTS)
+
+$(O)/symbols.S: $(O)/selene.first.elf scripts/symbols
+	$(call say,SYMBOLS,$@)$(NM) -n $< | scripts/symbols >$@
+
+$(O)/symbols.o: $(O)/symbols.S
+	$(Q)$(CC) $(KERNEL_FLAGS) -c -o $@ $<
+
+$(O)/selene.elf: $(O)/selene.first.elf $(O)/symbols.o
+	$(call say,LD,$@)$(LD) $(KERNEL_LINK) -Map=$(O)/selene.map -o $@ $(KERNEL_OBJECTS) $(O)/symbols.o
+	$(Q)$(NM) -n $@ | scripts/symbols --check $(O)/symbols.S
+
+$(O)/Image: $(O)/selene.elf
+	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary $< $@
+
+# ---- the vDSO: a small shared object that the kernel carries and maps into programs ----
+
+VDSO := arch/$(ISA)/vdso
+VDSO_OBJECTS := $(patsubst $(VDSO)/%,$(O)/vdso/%.o,$(sort $(wildcard $(VDSO)/*.c $(VDSO)/*.S)))
+VDSO_LINK := -shared -nostdlib -soname=linux-vdso.so.1 --hash-style=both --build-id=none \
+	-Bsymbolic -z max-page-size=4096 -z noexecstack --no-relax -T $(VDSO)/vdso.lds
+
+$(O)/vdso/%.o: $(VDSO)/% $(O)/flags
+	$(call say,VDSO,$<)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 $(CC_FLAGS) $(CODE_FLAGS) -g0 -fPIC -nostdinc $(CC_INCLUDES) \
+		$(WARNINGS) -MMD -MP -c -o $@ $<
+
+# A compiler without shared objects can have a linker that makes them when the format is named.
+$(O)/vdso.so: $(VDSO_OBJECTS) $(VDSO)/vdso.lds
+	$(call say,LD,$@)$(LD) $(if $(CLANG),,-m elf64lriscv) $(VDSO_LINK) -o $@ $(VDSO_OBJECTS)
+	$(Q)$(OBJCOPY) --strip-unneeded $@
+
+$(O)/arch/$(ISA)/vdso_image.S.o: $(O)/vdso.so
+
+# ---- programs and the root ----
+
+USER_WARNINGS := $(WARNINGS) -Wshadow=local
+USER_FLAGS := -std=gnu11 -static -pthread $(USER_WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iuser/lib
+U := $(B)/user
+INIT_C := $(sort $(wildcard user/init/*.c))
+BENCH_C := $(sort $(wildcard user/bench/*.c))
+TESTS_C := $(sort $(wildcard user/tests/*.c))
+LIB_C := $(sort $(wildcard user/lib/*.c))
+TEST_PROGRAMS := $(TESTS_C:user/%.c=$(U)/%)
+LIBRARY := $(if $(LIB_C),$(U)/libselene.a)
+
+.PHONY: user
+user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(if $(BENCH_C),$(U)/bench) $(LIBRARY)
+
+$(U)/flags: FORCE | setup
+	@mkdir -p $(@D)
+	@echo '$(USER_CC) $(USER_FLAGS)' | cmp -s - $@ || echo '$(USER_CC) $(USER_FLAGS)' >$@
+
+$(U)/init: $(INIT_C) user/init/init.h $(U)/flags
+	$(call say,USERCC,$@)$(USER_CC) $(USER_FLAGS) -Os -ffunction-sections -Wl,--gc-sections -s \
+		-o $@ $(INIT_C)
+
+$(U)/bench: $(BENCH_C) $(wildcard user/bench/*.h) $(LIBRARY) $(U)/flags
+	$(call say,USERCC,$@)$(USER_CC) $(USER_FLAGS) -O2 -s -o $@ $(BENCH_C) $(LIBRARY)
+
+$(U)/lib/%.o: user/lib/%.c $(U)/flags
+	$(call say,USERCC,$<)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -fPIC -MMD -MP -c -o $@ $<
+
+$(U)/libselene.a: $(LIB_C:user/%.c=$(U)/%.o)
+	$(Q)rm -f $@
+	$(call say,AR,$@)$(USER_CROSS_COMPILE)ar rcsD $@ $^
+
+$(U)/tests/%: user/tests/%.c $(LIBRARY) $(U)/flags
+	$(call say,USERCC,$<)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -MMD -MP -MF $@.d -o $@ $< $(LIBRARY)
+
+$(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
+	$(call say,CPIO,$@)scripts/initramfs $(U)/init $@
+
+# ---- running ----
+
+.PHONY: run debug test test-host test-system test-linux bench check-layers format-check
+run: all
+	@scripts/setup run
+	@scripts/run $(RUN)
+
+debug: all
+	@scripts/setup run debug
+	@echo 'In another terminal: gdb-multiarch -x scripts/gdb/selene.py $(O)/selene.elf'
+	@scripts/run --debug --kernel $(O)/Image $(RUN)
+
+test: user
+	@scripts/setup test
+	@tests/run
+
+test-host:
+	@scripts/setup test
+	@tests/host/run
+
+test-system: user
+	@scripts/setup test
+	@$(MAKE) --no-print-directory kernel
+	@$(MAKE) --no-print-directory DEBUG=1 kernel
+	@tests/system/run
+
+test-linux: user
+	@scripts/setup test
+	@tests/system/run --linux
+
+check-layers:
+	@scripts/check-layers
+
+format-check:
+	@scripts/setup format
+	@git ls-files '*.[ch]' | xargs clang-format --dry-run -Werror
+
+ifneq ($(wildcard scripts/bench),)
+bench: all
+	@scripts/setup run
+	@scripts/bench $(BENCH)
+endif
+
+# Downloads stay: build/apt, build/packages, build/tools, build/linux. distclean takes them too.
+.PHONY: clean distclean help
+clean:
+	@for entry in $(B)/*; do case $$entry in \
+	$(B)/apt|$(B)/packages|$(B)/tools|$(B)/linux) ;; *) rm -rf "$$entry" ;; esac; done
+
+distclean:
+	rm -rf $(B)
+
+help:
+	@echo 'make               kernel and programs: build/Image, build/initramfs.cpio'
+	@echo 'make run           boot to a shell in QEMU (RUN="--smp 4 ..." for scripts/run)'
+	@echo 'make debug         the same, waiting for gdb'
+	@echo 'make test          all tests; test-host, test-system: a part'
+	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
+	@echo 'make check-layers  who may include whom'
+	@echo 'make format-check  the code against .clang-format'
+	@echo 'make clean         what was built; distclean: downloads too'
+	@echo 'V=1 commands, DEBUG=1 checking kernel, CLANG=1, CROSS_COMPILE=, SETUP=no'
+
+-include $(shell find $(O) $(U) -name '*.d' 2>/dev/null)

@@ -1,0 +1,32 @@
+#pragma once
+/* What a test does with the simulated machine. */
+#include <arch/mmu.h>
+#include <arch/tlb.h>
+#include <arch/trap.h>
+
+enum { HOST_CPUS = 4 };
+
+/* RAM in banks, as the device tree would tell: sets up boot_memory. Once per program. */
+struct host_bank {
+	paddr_t start, size;
+};
+void host_ram_init(const struct host_bank *banks, unsigned count);
+
+/* From now on CPU @cpu runs, as it was left. Its number is host_cpu(). */
+void host_run_on(unsigned cpu);
+/* The space that this CPU runs; NULL: none. */
+struct mmu_space *host_space(void);
+
+/*
+ * User-mode accesses on the current CPU in its current space, byte by byte through its TLB, with
+ * faults resolved by space_fault(). 0 or the error of the fault at the first byte that failed.
+ */
+int host_load(vaddr_t from, void *to, size_t size);
+int host_store(vaddr_t to, const void *from, size_t size);
+/* An instruction fetch of one byte. */
+int host_fetch(vaddr_t from);
+/* Drop one entry of this CPU's TLB, as hardware may at any time. */
+void host_tlb_drop(unsigned which);
+
+/* Counters since the start. */
+extern u64 host_faults, host_shootdowns, host_icache_syncs;

@@ -1,0 +1,180 @@
+/*
+ * User spaces: tables are made without a lock (compare and swap) and go only under the space's
+ * lock.
+ */
+#include <arch/mmu.h>
+#include <arch/tlb.h>
+#include <debug/panic.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/frame.h>
+#include <sched/cpu.h>
+#include "hart.h"
+#include "tables.h"
+
+enum { USER_ENTRIES = TABLE_ENTRIES / 2 };
+
+int mmu_space_init(struct mmu_space *space)
+{
+	struct frame *frame = frame_alloc_table();
+
+	if (!frame)
+		return -ENOMEM;
+	space->cpus = (struct cpumask){ 0 };
+	space->root = frame_data(frame);
+	memcpy(space->root + USER_ENTRIES, kernel_root + USER_ENTRIES, PAGE_SIZE / 2);
+	return 0;
+}
+
+static void free_table(pte_t entry)
+{
+	frame_free_table(frame_of(pte_frame(entry)));
+}
+
+void mmu_space_destroy(struct mmu_space *space)
+{
+	assert(cpumask_empty(&space->cpus));
+	for (unsigned i = 0; i < USER_ENTRIES; i++) {
+		pte_t *middle;
+
+		if (pte_empty(space->root[i]))
+			continue;
+		middle = table_of(space->root[i]);
+		for (unsigned j = 0; j < TABLE_ENTRIES; j++) {
+			if (!pte_empty(middle[j]))
+				free_table(middle[j]);
+		}
+		free_table(space->root[i]);
+	}
+	frame_free_table(frame_of_data(space->root));
+	space->root = NULL;
+}
+
+static pte_t *table_create(pte_t *entry)
+{
+	struct frame *frame = frame_alloc_table();
+
+	if (!frame)
+		return NULL;
+	if (pte_cas(entry, (pte_t){ 0 }, table_entry(frame_address(frame)))) {
+		/* An address-wise fence orders leaf entries only (Privileged spec 4.2.1). */
+		tlb_flush_local_all();
+		return frame_data(frame);
+	}
+	frame_free_table(frame);
+	return table_of(pte_get(entry));
+}
+
+static pte_t *table_below(pte_t *entry, bool create)
+{
+	pte_t value = pte_get(entry);
+
+	if (likely(!pte_empty(value)))
+		return table_of(value);
+	return create ? table_create(entry) : NULL;
+}
+
+pte_t *mmu_walk(struct mmu_space *space, vaddr_t address, bool create)
+{
+	pte_t *table;
+
+	assert(address < USER_END);
+	table = table_below(&space->root[table_index(address, 2)], create);
+	if (table)
+		table = table_below(&table[table_index(address, 1)], create);
+	return table ? &table[table_index(address, 0)] : NULL;
+}
+
+pte_t *mmu_find(struct mmu_space *space, vaddr_t *address, vaddr_t end)
+{
+	vaddr_t at = *address;
+
+	while (at < end) {
+		pte_t *middle = table_below(&space->root[table_index(at, 2)], false), *leaf;
+
+		if (!middle) {
+			at = ALIGN_DOWN(at, table_span(2)) + table_span(2);
+			continue;
+		}
+		leaf = table_below(&middle[table_index(at, 1)], false);
+		if (leaf) {
+			*address = at;
+			return &leaf[table_index(at, 0)];
+		}
+		at = ALIGN_DOWN(at, table_span(1)) + table_span(1);
+	}
+	*address = end;
+	return NULL;
+}
+
+#ifdef SELENE_DEBUG
+static void assert_table_empty(pte_t entry)
+{
+	const pte_t *table = table_of(entry);
+
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		BUG_ON(!pte_empty(table[i]));
+}
+#else
+static void assert_table_empty(pte_t entry)
+{
+}
+#endif
+
+static void unlink_table(pte_t *entry, struct tlb_batch *batch)
+{
+	struct frame *frame = frame_of(pte_frame(*entry));
+
+	assert_table_empty(*entry);
+	pte_set(entry, (pte_t){ 0 });
+	frame->table.next = batch->tables;
+	batch->tables = frame;
+	batch->all = true;
+}
+
+void mmu_free_tables(struct mmu_space *space, vaddr_t start, vaddr_t end, struct tlb_batch *batch)
+{
+	vaddr_t at = ALIGN_UP(start, table_span(1)), next, stop;
+
+	for (; at < end && end - at >= table_span(1); at = next) {
+		vaddr_t first = ALIGN_DOWN(at, table_span(2));
+		pte_t *root = &space->root[table_index(at, 2)];
+		pte_t *middle = table_below(root, false);
+
+		next = first + table_span(2);
+		if (!middle)
+			continue;
+		stop = MIN(next, ALIGN_DOWN(end, table_span(1)));
+		for (; at < stop; at += table_span(1)) {
+			if (!pte_empty(middle[table_index(at, 1)]))
+				unlink_table(&middle[table_index(at, 1)], batch);
+		}
+		if (first >= start && next <= end)
+			unlink_table(root, batch);
+	}
+}
+
+static void load_root(const pte_t *root)
+{
+	csr_write(satp, SATP_SV39_MODE | direct_unmap(root) >> PAGE_SHIFT);
+	tlb_flush_local_all();
+}
+
+void mmu_switch(struct mmu_space *space)
+{
+	unsigned cpu = cpu_this()->index;
+	struct mmu_space *old = harts[cpu].space;
+
+	if (space == old)
+		return;
+	/*
+	 * With full barriers: tlb_commit() sees the bit, or this CPU's walks its entries (hazard
+	 * 7).
+	 */
+	if (space)
+		cpumask_set(&space->cpus, cpu);
+	load_root(space ? space->root : kernel_root);
+	harts[cpu].space = space;
+	if (old)
+		cpumask_clear(&old->cpus, cpu);
+}

@@ -1,0 +1,183 @@
+/*
+ * User memory. SUM is set only in here; interrupts and faults clear it (entry.S) and their return
+ * brings it back. No access is misaligned. A fault in a block of words goes on byte by byte, to the
+ * byte that cannot be reached.
+ */
+#include <machine/csr.h>
+#include "fixup.h"
+
+	.text
+	.option norelax
+
+	/* size_t user_copy(void *to, const void *from, size_t size): bytes that are left over */
+	.globl	user_copy
+	.balign	8
+user_copy:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	xor	t0, a0, a1
+	andi	t0, t0, 7
+	bnez	t0, bytes8
+	li	t5, 8
+	bltu	a2, t5, bytes
+head:	andi	t0, a0, 7
+	beqz	t0, blocks
+	faultable done, lbu t1, 0(a1)
+	faultable done, sb t1, 0(a0)
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	addi	a2, a2, -1
+	j	head
+blocks:	li	t5, 64
+	bltu	a2, t5, words
+1:	faultable bytes, ld t0, 0(a1)
+	faultable bytes, ld t1, 8(a1)
+	faultable bytes, ld t2, 16(a1)
+	faultable bytes, ld t3, 24(a1)
+	faultable bytes, ld t4, 32(a1)
+	faultable bytes, ld a3, 40(a1)
+	faultable bytes, ld a4, 48(a1)
+	faultable bytes, ld a5, 56(a1)
+	faultable bytes, sd t0, 0(a0)
+	faultable bytes, sd t1, 8(a0)
+	faultable bytes, sd t2, 16(a0)
+	faultable bytes, sd t3, 24(a0)
+	faultable bytes, sd t4, 32(a0)
+	faultable bytes, sd a3, 40(a0)
+	faultable bytes, sd a4, 48(a0)
+	faultable bytes, sd a5, 56(a0)
+	addi	a0, a0, 64
+	addi	a1, a1, 64
+	addi	a2, a2, -64
+	bgeu	a2, t5, 1b
+words:	li	t5, 8
+	bltu	a2, t5, bytes
+1:	faultable bytes, ld t0, 0(a1)
+	faultable bytes, sd t0, 0(a0)
+	addi	a0, a0, 8
+	addi	a1, a1, 8
+	addi	a2, a2, -8
+	bgeu	a2, t5, 1b
+	j	bytes
+
+bytes8:	li	t5, 8
+	bltu	a2, t5, bytes
+1:	faultable bytes, lbu t0, 0(a1)
+	faultable bytes, lbu t1, 1(a1)
+	faultable bytes, lbu t2, 2(a1)
+	faultable bytes, lbu t3, 3(a1)
+	faultable bytes, lbu t4, 4(a1)
+	faultable bytes, lbu a3, 5(a1)
+	faultable bytes, lbu a4, 6(a1)
+	faultable bytes, lbu a5, 7(a1)
+	faultable bytes, sb t0, 0(a0)
+	faultable bytes, sb t1, 1(a0)
+	faultable bytes, sb t2, 2(a0)
+	faultable bytes, sb t3, 3(a0)
+	faultable bytes, sb t4, 4(a0)
+	faultable bytes, sb a3, 5(a0)
+	faultable bytes, sb a4, 6(a0)
+	faultable bytes, sb a5, 7(a0)
+	addi	a0, a0, 8
+	addi	a1, a1, 8
+	addi	a2, a2, -8
+	bgeu	a2, t5, 1b
+
+bytes:	beqz	a2, done
+1:	faultable done, lbu t0, 0(a1)
+	faultable done, sb t0, 0(a0)
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	addi	a2, a2, -1
+	bnez	a2, 1b
+done:	csrc	sstatus, t6
+	mv	a0, a2
+	ret
+
+	/* size_t user_zero(void *to, size_t size): bytes that are left over */
+	.globl	user_zero
+user_zero:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	li	t5, 8
+1:	beqz	a1, 4f
+	andi	t0, a0, 7
+	bnez	t0, 3f
+	bgeu	a1, t5, 2f
+3:	faultable 4f, sb zero, 0(a0)
+	addi	a0, a0, 1
+	addi	a1, a1, -1
+	j	1b
+2:	faultable 3b, sd zero, 0(a0)
+	addi	a0, a0, 8
+	addi	a1, a1, -8
+	bgeu	a1, t5, 2b
+	j	1b
+4:	csrc	sstatus, t6
+	mv	a0, a1
+	ret
+
+	/*
+	 * ssize_t user_string(char *to, const char *from, size_t size): length; size: no NUL; −1:
+	 * fault
+	 */
+	.globl	user_string
+user_string:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	mv	t5, a0
+	add	a2, a2, a0
+1:	beq	a0, a2, 2f
+	faultable 3f, lbu t0, 0(a1)
+	sb	t0, 0(a0)
+	beqz	t0, 2f
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	j	1b
+2:	csrc	sstatus, t6
+	sub	a0, a0, t5
+	ret
+3:	csrc	sstatus, t6
+	li	a0, -1
+	ret
+
+	/* int user_load_word(u32 *value, const u32 *from): 0 or −1 */
+	.globl	user_load_word
+user_load_word:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	faultable user_fault, lw t0, 0(a1)
+	csrc	sstatus, t6
+	sw	t0, 0(a0)
+	li	a0, 0
+	ret
+
+	/* int user_exchange_word(u32 *at, u32 expected, u32 value, u32 *found): 0 or −1 */
+	.globl	user_exchange_word
+user_exchange_word:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	sext.w	a1, a1
+1:	faultable user_fault, lr.w.aqrl t0, (a0)
+	bne	t0, a1, 2f
+	faultable user_fault, sc.w.aqrl t1, a2, (a0)
+	bnez	t1, 1b
+2:	csrc	sstatus, t6
+	sw	t0, 0(a3)
+	li	a0, 0
+	ret
+
+user_fault:
+	csrc	sstatus, t6
+	li	a0, -1
+	ret
+
+	/* bool csr_stimecmp_present(void): the write is an illegal instruction without Sstc. */
+	.globl	csr_stimecmp_present
+csr_stimecmp_present:
+	li	a0, -1
+	faultable 1f, csrw 0x14d, a0
+	li	a0, 1
+	ret
+1:	li	a0, 0
+	ret

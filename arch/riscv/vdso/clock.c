@@ -1,0 +1,110 @@
+/*
+ * The vDSO's functions, in user mode: time from the time counter and the page of data in front of
+ * the text. Clocks that it does not know go to the kernel. vdso(7), "riscv functions".
+ */
+#include "data.h"
+
+struct timespec {
+	int64_t seconds, nanoseconds;
+};
+
+struct timeval {
+	int64_t seconds, microseconds;
+};
+
+enum {
+	CALL_CLOCK_GETTIME = 113, CALL_CLOCK_GETRES = 114, CALL_GETCPU = 168,
+	CALL_GETTIMEOFDAY = 169, CALL_FLUSH_ICACHE = 259,
+	CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_MONOTONIC_RAW = 4, CLOCK_REALTIME_COARSE = 5,
+	CLOCK_MONOTONIC_COARSE = 6, CLOCK_BOOTTIME = 7,
+};
+
+extern const struct vdso_data vdso_data __attribute__((visibility("hidden")));
+
+int __vdso_clock_gettime(int clock, struct timespec *time);
+int __vdso_clock_getres(int clock, struct timespec *resolution);
+int __vdso_gettimeofday(struct timeval *time, void *zone);
+int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused);
+int __vdso_flush_icache(uintptr_t start, uintptr_t end, unsigned long flags);
+
+static long call(long number, long x0, long x1, long x2)
+{
+	register long a0 __asm__("a0") = x0;
+	register long a1 __asm__("a1") = x1;
+	register long a2 __asm__("a2") = x2;
+	register long a7 __asm__("a7") = number;
+
+	__asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
+	return a0;
+}
+
+/* Nanoseconds of CLOCK_MONOTONIC, and what CLOCK_REALTIME is ahead of it. */
+static uint64_t read_clock(int64_t *offset)
+{
+	const struct vdso_data *data = &vdso_data;
+	uint32_t sequence;
+	uint64_t ticks;
+
+	do {
+		sequence = __atomic_load_n(&data->sequence, __ATOMIC_ACQUIRE);
+		*offset = *(const volatile int64_t *)&data->realtime_offset;
+		__asm__ volatile("csrr %0, time" : "=r"(ticks) : : "memory");
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (sequence & 1 || sequence != __atomic_load_n(&data->sequence, __ATOMIC_RELAXED));
+	return vdso_scale(ticks - data->boot_ticks, data->multiplier);
+}
+
+int __vdso_clock_gettime(int clock, struct timespec *time)
+{
+	const uint64_t second = 1000000000;
+	int64_t offset;
+	uint64_t now;
+
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+		now = read_clock(&offset);
+		now += (uint64_t)offset;
+		break;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+		now = read_clock(&offset);
+		break;
+	default:
+		return (int)call(CALL_CLOCK_GETTIME, clock, (long)time, 0);
+	}
+	time->seconds = (int64_t)(now / second);
+	time->nanoseconds = (int64_t)(now % second);
+	return 0;
+}
+
+int __vdso_gettimeofday(struct timeval *time, void *zone)
+{
+	struct timespec now;
+
+	if (zone)
+		return (int)call(CALL_GETTIMEOFDAY, (long)time, (long)zone, 0);
+	if (time) {
+		__vdso_clock_gettime(CLOCK_REALTIME, &now);
+		time->seconds = now.seconds;
+		time->microseconds = now.nanoseconds / 1000;
+	}
+	return 0;
+}
+
+int __vdso_clock_getres(int clock, struct timespec *resolution)
+{
+	return (int)call(CALL_CLOCK_GETRES, clock, (long)resolution, 0);
+}
+
+int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
+{
+	return (int)call(CALL_GETCPU, (long)cpu, (long)node, (long)unused);
+}
+
+int __vdso_flush_icache(uintptr_t start, uintptr_t end, unsigned long flags)
+{
+	return (int)call(CALL_FLUSH_ICACHE, (long)start, (long)end, (long)flags);
+}

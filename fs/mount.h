@@ -1,0 +1,12 @@
+#pragma once
+/* Mounts, for those parts of fs/ that look at the list themselves. */
+#include <fs/path.h>
+
+/* A spinlock: the list, parents and mount points. Outside of the dentries' tree lock. */
+extern struct spinlock mount_lock;
+extern struct path system_root;		/* [const after boot] */
+/* What unnamed files (pipes, memfd) lie in: one mount that is nowhere. */
+extern struct mount anonymous_mount;
+extern struct file_system anonymous_system;
+
+void mount_put(struct mount *mount);	/* may sleep */

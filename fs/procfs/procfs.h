@@ -1,0 +1,66 @@
+#pragma once
+/*
+ * /proc (proc(5)): files whose contents are made when they are read. A table names them; each has a function that
+ * writes its text into a buffer. The file keeps that text while it is read on; reading at offset 0 makes it anew.
+ *
+ *   procfs.c    nodes, tables, lookup, listing     system.c   /proc/meminfo and its like
+ *   process.c   /proc/PID/…                        maps.c     maps, smaps
+ *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
+ */
+#include <fs/file.h>
+#include <lib/types.h>
+
+struct process;
+struct thread;
+
+/* Text that grows; out of memory is remembered and reported once, at the end. */
+struct text {
+	char *data;
+	size_t size, capacity;
+	bool failed;
+};
+__printf(2, 3) void text_format(struct text *text, const char *format, ...);
+void text_append(struct text *text, const void *data, size_t size);
+
+/* What a node is about: nothing, a process, or one of its threads. References are held by the caller. */
+struct proc_subject {
+	struct process *process;
+	struct thread *thread;		/* the task, or the leader of the process; may be NULL */
+	s32 tid;			/* of the thread; the pid for a process */
+	s32 fd;				/* in fd/ and fdinfo/ */
+};
+
+struct proc_node;
+
+/* One name. Exactly one of show, children, link and list is set. */
+struct proc_entry {
+	const char *name;
+	u32 mode;			/* with type */
+	void (*show)(struct text *text, const struct proc_subject *subject);
+	const struct proc_entry *children;	/* a directory of fixed names */
+	/* A directory of numbers: the next one > @after, or -1; and what each of them is. */
+	s32 (*next)(const struct proc_subject *subject, s32 after);
+	const struct proc_entry *member;
+	/* A link to an object; or its text, when follow is NULL. */
+	int (*follow)(const struct proc_subject *subject, struct path *target);
+	ssize_t (*readlink)(const struct proc_subject *subject, char *buffer, size_t size);
+	/* Takes what is written in one write(2): 0 or -errno. */
+	int (*store)(const struct proc_subject *subject, const char *value);
+};
+
+extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_task_entries[];
+extern const struct proc_entry proc_selene_entries[], proc_sys_entries[];
+extern const struct proc_entry proc_fd_member, proc_fdinfo_member;
+
+/* links.c */
+s32 proc_fd_next(const struct proc_subject *subject, s32 after);
+int proc_follow_exe(const struct proc_subject *subject, struct path *target);
+int proc_follow_cwd(const struct proc_subject *subject, struct path *target);
+int proc_follow_root(const struct proc_subject *subject, struct path *target);
+
+/* maps.c */
+void proc_show_maps(struct text *text, const struct proc_subject *subject);
+void proc_show_smaps(struct text *text, const struct proc_subject *subject);
+/* system.c */
+void proc_show_mounts(struct text *text, const struct proc_subject *subject);
+void proc_show_mountinfo(struct text *text, const struct proc_subject *subject);

@@ -1,0 +1,62 @@
+/* /proc/selene: what only this kernel has to say. */
+#include <abi/syscall.h>
+#include <fs/procfs/procfs.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/audit.h>
+#include <mm/frame.h>
+#include <mm/slab.h>
+
+static void put_text(void *context, const char *data, size_t size)
+{
+	text_append(context, data, size);
+}
+
+static void show_audit(struct text *text, const struct proc_subject *subject)
+{
+	dentry_cache_shrink(~(u64)0);
+	audit_run(put_text, text);
+}
+
+static bool show_unimplemented_call(long number, u64 count, void *context)
+{
+	text_format(context, "%ld %lu\n", number, (unsigned long)count);
+	return true;
+}
+
+static void show_unimplemented(struct text *text, const struct proc_subject *subject)
+{
+	syscall_unimplemented_for_each(show_unimplemented_call, text);
+}
+
+static bool show_slab(const char *name, u32 size, u64 live, u64 frames, void *context)
+{
+	text_format(context, "%-24s %6u bytes %8lu live %6lu pages\n", name, size, (unsigned long)live,
+		    (unsigned long)frames);
+	return true;
+}
+
+static void show_slabs(struct text *text, const struct proc_subject *subject)
+{
+	slab_for_each(show_slab, text);
+}
+
+/* Writing n makes the n-th allocation of a frame from now fail, once; 0 calls it off. */
+static int store_fail(const struct proc_subject *subject, const char *value)
+{
+	const char *end;
+	u64 n;
+
+	if (parse_u64(value, &end, 10, &n) || (*end && *end != '\n'))
+		return -EINVAL;
+	frame_fail_after(n);
+	return 0;
+}
+
+const struct proc_entry proc_selene_entries[] = {
+	{ .name = "audit", .mode = S_IFREG | 0400, .show = show_audit },
+	{ .name = "unimplemented", .mode = S_IFREG | 0444, .show = show_unimplemented },
+	{ .name = "slabs", .mode = S_IFREG | 0400, .show = show_slabs },
+	{ .name = "fail", .mode = S_IFREG | 0200, .store = store_fail },
+	{ 0 },
+};

@@ -1,0 +1,108 @@
+#include <debug/panic.h>
+#include <mm/batch.h>
+#include <mm/ownership.h>
+#include <sched/cpu.h>
+
+void release_begin(struct release_batch *batch, struct space *space)
+{
+	tlb_begin(&batch->tlb, &space->mmu);
+	batch->owned = NULL;
+	batch->count = 0;
+}
+
+bool release_add(struct release_batch *batch, vaddr_t address, pte_t pte)
+{
+	struct frame *frame;
+
+	/* What is not present is in no TLB. */
+	if (pte_prot(pte))
+		tlb_add(&batch->tlb, address);
+	switch (pte_state(pte)) {
+	case PAGE_BORROWED:
+		return false;
+	case PAGE_OWNED:
+		frame = frame_of(pte_frame(pte));
+		frame->chain = batch->owned;
+		batch->owned = frame;
+		return false;
+	default:
+		batch->counted[batch->count++] = pte;
+		return batch->count == RELEASE_COUNTED_MAX;
+	}
+}
+
+void release_commit(struct release_batch *batch)
+{
+	tlb_commit(&batch->tlb);
+	frame_free_chain(batch->owned);
+	for (unsigned i = 0; i < batch->count; i++)
+		ownership_release(batch->counted[i]);
+	batch->owned = NULL;
+	batch->count = 0;
+	tlb_begin(&batch->tlb, batch->tlb.space);
+}
+
+static bool shows_object(pte_t pte)
+{
+	struct frame *frame;
+
+	if (pte_state(pte) != PAGE_SHARED && pte_state(pte) != PAGE_COW)
+		return false;
+	frame = frame_of(pte_frame(pte));
+	return frame->kind == FRAME_OBJECT;
+}
+
+/* Clear [address, end), inside one table, until the batch is full. Returns where it stopped. */
+static vaddr_t release_table(struct release_batch *batch, pte_t *entry, vaddr_t address,
+			     vaddr_t end, enum release_which which)
+{
+	struct spinlock *lock = pte_lock(entry);
+	bool full = false;
+
+	spin_lock(lock);
+	for (; address < end && !full; address += PAGE_SIZE, entry++) {
+		pte_t pte = pte_get(entry);
+
+		if (pte_empty(pte) || (which == RELEASE_OBJECT_PAGES && !shows_object(pte)))
+			continue;
+		pte_set(entry, (pte_t){ 0 });
+		full = release_add(batch, address, pte);
+	}
+	spin_unlock(lock);
+	return address;
+}
+
+void release_range(struct release_batch *batch, struct space *space, vaddr_t start, vaddr_t end,
+		   enum release_which which)
+{
+	pte_t *entry;
+
+	while (start < end && (entry = mmu_find(&space->mmu, &start, end))) {
+		vaddr_t table_end = ALIGN_DOWN(start, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+
+		start = release_table(batch, entry, start, MIN(end, table_end), which);
+		if (batch->count == RELEASE_COUNTED_MAX)
+			release_commit(batch);
+		schedule_if_needed();
+	}
+}
+
+void release_all(struct space *space)
+{
+	vaddr_t address = USER_START;
+	pte_t *entry;
+
+	while (address < USER_END && (entry = mmu_find(&space->mmu, &address, USER_END))) {
+		vaddr_t end = ALIGN_DOWN(address, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+
+		for (; address < end; address += PAGE_SIZE, entry++) {
+			pte_t pte = *entry;
+
+			if (pte_empty(pte))
+				continue;
+			*entry = (pte_t){ 0 };
+			ownership_release(pte);
+		}
+		schedule_if_needed();
+	}
+}

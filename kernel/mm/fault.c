@@ -1,0 +1,487 @@
+/*
+ * Page faults. The space is held shared, so that mappings stay; the table's spinlock decides who
+ * changes an entry. Other faults of the same space run beside this one, fork and unmap do not.
+ *
+ * An entry whose frame is replaced is first made not present, keeping frame and state, then shot
+ * down on all CPUs, and only then set anew (break before make, mm-hazards). Because every change of
+ * a mapping's rights changes its entries at once, an entry that is not present in a mapping that is
+ * accessible says: another thread is replacing me. Whoever meets one gives way and tries again.
+ */
+#include <arch/cache.h>
+#include <arch/tlb.h>
+#include <debug/log.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/mapping.h>
+#include <sched/cpu.h>
+
+enum { AROUND_PAGES = 16, SPURIOUS_LOUD = 3, SPURIOUS_FATAL = 16 };
+
+struct fault {
+	struct space *space;
+	struct mapping *mapping;
+	vaddr_t address;		/* of the page */
+	enum fault_access access;
+	bool force;			/* the space is held exclusively */
+	bool stack_grown;		/* the reason to try again */
+	pte_t *entry;
+	struct memory_object *dirtied;	/* tell it that its page dirty_index became dirty */
+	u64 dirty_index;
+};
+
+void frame_sync_icache(struct frame *frame)
+{
+	if (atomic32_read_acquire(&frame->flags) & FRAME_ICACHE_SYNCED)
+		return;
+	icache_sync_all();
+	atomic32_fetch_or(&frame->flags, FRAME_ICACHE_SYNCED);
+}
+
+static pte_t entry_make(const struct fault *fault, u64 frame, enum page_state state, bool dirty)
+{
+	return pte_make(frame, mapping_entry_prot(fault->mapping, frame, state, dirty), state);
+}
+
+/* The entry goes from empty, or from @expected, to @pte. False: another thread was first. */
+static bool entry_install(struct fault *fault, pte_t expected, pte_t pte)
+{
+	struct spinlock *lock = pte_lock(fault->entry);
+	bool same;
+
+	spin_lock(lock);
+	same = pte_get(fault->entry).value == expected.value;
+	if (same)
+		pte_set(fault->entry, pte);
+	spin_unlock(lock);
+	if (same)
+		tlb_flush_local(fault->address);
+	return same;
+}
+
+/* A fresh OWNED frame for the fault's entry, which held @expected; @frame is consumed. */
+static int install_owned(struct fault *fault, pte_t expected, struct frame *frame)
+{
+	pte_t pte = entry_make(fault, frame_number(frame), PAGE_OWNED, true);
+
+	if (fault->mapping->prot & PAGE_EXEC)
+		frame_sync_icache(frame);
+	if (entry_install(fault, expected, pte))
+		return 0;
+	frame_free(frame, 0);
+	return -EAGAIN;
+}
+
+static int fault_anonymous(struct fault *fault)
+{
+	struct frame *frame;
+
+	if (!(fault->access & FAULT_WRITE)) {
+		if (fault->mapping->prot & PAGE_EXEC)
+			frame_sync_icache(frame_of(zero_frame_number));
+		entry_install(fault, (pte_t){ 0 },
+			      entry_make(fault, zero_frame_number, PAGE_BORROWED, false));
+		return 0;
+	}
+	frame = frame_alloc_zeroed(FRAME_USER);
+	return frame ? install_owned(fault, (pte_t){ 0 }, frame) : -ENOMEM;
+}
+
+static int fault_device(struct fault *fault)
+{
+	struct mapping *mapping = fault->mapping;
+	u64 frame = mapping->frame_base + ((fault->address - mapping->start) >> PAGE_SHIFT);
+
+	entry_install(fault, (pte_t){ 0 }, entry_make(fault, frame, PAGE_BORROWED, true));
+	return 0;
+}
+
+/* The cached pages around the fault, by slot; the one of the fault is among them, counted. */
+struct around {
+	struct frame *frames[AROUND_PAGES];
+	vaddr_t start;
+	unsigned fault_slot;
+};
+
+/* [object] */
+static void around_collect(const struct fault *fault, struct frame *frame, struct around *around)
+{
+	struct mapping *mapping = fault->mapping;
+	struct memory_object *object = mapping->object;
+	u64 pages = DIV_ROUND_UP(object->size, PAGE_SIZE);
+
+	around->start = ALIGN_DOWN(fault->address, AROUND_PAGES * PAGE_SIZE);
+	around->fault_slot = (fault->address - around->start) >> PAGE_SHIFT;
+	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
+		vaddr_t address = around->start + slot * PAGE_SIZE;
+		u64 index = mapping_index(mapping, address);
+		struct frame *near = NULL;
+
+		if (slot == around->fault_slot)
+			near = frame;
+		else if (!(fault->access & FAULT_WRITE) && address >= mapping->start &&
+			 address < mapping->end && index < pages)
+			near = radix_lookup(&object->pages, index);
+		if (near && atomic32_read_acquire(&near->flags) & FRAME_BUSY)
+			near = NULL;
+		around->frames[slot] = near;
+	}
+}
+
+/* [object] No spinlock: once for all that are to become executable (mm-hazards 10). */
+static void around_sync_icache(struct around *around)
+{
+	bool synced = true;
+
+	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
+		struct frame *frame = around->frames[slot];
+
+		if (frame)
+			synced &= (atomic32_read_acquire(&frame->flags) & FRAME_ICACHE_SYNCED) != 0;
+	}
+	if (synced)
+		return;
+	icache_sync_all();
+	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
+		if (around->frames[slot])
+			atomic32_fetch_or(&around->frames[slot]->flags, FRAME_ICACHE_SYNCED);
+	}
+}
+
+/*
+ * [object, table] Entries for the neighbours. The object's lock keeps them in its index, which
+ * counts them; a window of 64 KiB does not leave the table. From empty to read-only: nothing to
+ * shoot down.
+ */
+static void around_install(const struct fault *fault, const struct around *around,
+			   enum page_state state)
+{
+	pte_t *entries = fault->entry - around->fault_slot;
+
+	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
+		struct frame *frame = around->frames[slot];
+
+		if (!frame || slot == around->fault_slot || !pte_empty(pte_get(&entries[slot])))
+			continue;
+		frame_get(frame);
+		pte_set(&entries[slot], entry_make(fault, frame_number(frame), state, false));
+	}
+}
+
+/* [table] A SHARED entry gains W: the page becomes dirty with it, never before (mm-hazards 11). */
+static void mark_dirty(struct fault *fault, struct frame *frame)
+{
+	if (atomic32_fetch_or(&frame->flags, FRAME_DIRTY) & FRAME_DIRTY)
+		return;
+	fault->dirtied = fault->mapping->object;
+	fault->dirty_index = mapping_index(fault->mapping, fault->address);
+}
+
+/* [object] Show the cache's own frame, whose count for the caller becomes the entry's. */
+static int fault_show_page(struct fault *fault, struct frame *frame)
+{
+	bool shared = fault->mapping->flags & MAPPING_SHARED, write = fault->access & FAULT_WRITE;
+	enum page_state state = shared ? PAGE_SHARED : PAGE_COW;
+	struct spinlock *lock = pte_lock(fault->entry);
+	struct around around;
+
+	around_collect(fault, frame, &around);
+	if (fault->mapping->prot & PAGE_EXEC)
+		around_sync_icache(&around);
+	spin_lock(lock);
+	if (!pte_empty(pte_get(fault->entry))) {
+		spin_unlock(lock);
+		frame_put(frame);
+		return -EAGAIN;
+	}
+	pte_set(fault->entry, entry_make(fault, frame_number(frame), state, write));
+	if (write)
+		mark_dirty(fault, frame);
+	else
+		around_install(fault, &around, state);
+	spin_unlock(lock);
+	tlb_flush_local(fault->address);
+	return 0;
+}
+
+/* [object] First touch of a private page is a write: a copy at once. @frame's count is dropped. */
+static int fault_copy_page(struct fault *fault, struct frame *frame)
+{
+	struct frame *copy = frame_alloc(FRAME_USER, 0);
+
+	if (copy)
+		page_copy(frame_data(copy), frame_data(frame));
+	frame_put(frame);
+	return copy ? install_owned(fault, (pte_t){ 0 }, copy) : -ENOMEM;
+}
+
+/*
+ * The object stays locked until the entry is set: a truncate comes before, and the page is past the
+ * end, or after, and finds the entry.
+ */
+static int fault_object(struct fault *fault)
+{
+	struct mapping *mapping = fault->mapping;
+	struct memory_object *object = mapping->object;
+	u64 index = mapping_index(mapping, fault->address);
+	struct frame *frame;
+	int error = -ENXIO;
+
+	mutex_lock(&object->lock);
+	if (index >= object->size / PAGE_SIZE + (object->size % PAGE_SIZE != 0))
+		goto out;
+	error = object_page_locked(object, index, true, &frame);
+	if (error)
+		goto out;
+	if (frame->object != object) {		/* truncated while it was read in */
+		frame_put(frame);
+		error = -EAGAIN;
+	} else if (fault->access & FAULT_WRITE && !(mapping->flags & MAPPING_SHARED)) {
+		error = fault_copy_page(fault, frame);
+	} else {
+		error = fault_show_page(fault, frame);
+	}
+out:
+	mutex_unlock(&object->lock);
+	return error;
+}
+
+/*
+ * Give the entry, which is @old, a frame of its own. Its old frame is read here after the entry's
+ * count may have gone (a truncate clears any entry), so it is held by a count of ours until the
+ * shootdown is complete: it cannot come back under the same number, and nobody reads a freed frame.
+ */
+static int fault_replace(struct fault *fault, pte_t old)
+{
+	bool zero = pte_state(old) == PAGE_BORROWED;
+	pte_t broken = pte_make(pte_frame(old), 0, pte_state(old));
+	struct frame *from = frame_of(pte_frame(old));
+	struct frame *copy = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER, 0);
+	struct spinlock *lock = pte_lock(fault->entry);
+	struct tlb_batch batch;
+	int error;
+
+	if (!copy)
+		return -ENOMEM;
+	spin_lock(lock);
+	if (pte_get(fault->entry).value != old.value) {
+		spin_unlock(lock);
+		frame_free(copy, 0);
+		return -EAGAIN;
+	}
+	if (!zero)
+		frame_get(from);
+	pte_set(fault->entry, broken);
+	spin_unlock(lock);
+
+	tlb_begin(&batch, &fault->space->mmu);
+	tlb_add(&batch, fault->address);
+	tlb_commit(&batch);
+	if (!zero)
+		page_copy(frame_data(copy), frame_data(from));
+	error = install_owned(fault, broken, copy);
+	if (!zero && !error)
+		frame_put(from);		/* the entry's count */
+	if (!zero)
+		frame_put(from);
+	return error;
+}
+
+static bool permits(pte_t pte, enum fault_access access)
+{
+	unsigned prot = pte_prot(pte);
+
+	return access & FAULT_WRITE ? prot & PAGE_WRITE :
+	       access & FAULT_EXEC ? prot & PAGE_EXEC : prot & (PAGE_READ | PAGE_WRITE);
+}
+
+/*
+ * The entry permits the access already: another CPU changed it, or a TLB remembers that it was less
+ * (riscv: even that it was empty). A local flush mends it; the same again and again is a bug in a
+ * port or here, and says so (mm-hazards 9).
+ */
+static int fault_spurious(struct fault *fault, pte_t pte)
+{
+	static struct spurious {
+		struct space *space;
+		vaddr_t address;
+		enum fault_access access;
+		u64 pte;
+		unsigned count;
+	} last[CPU_MAX];			/* [own cpu] interrupts off */
+	unsigned long irq = irq_save();
+	struct spurious *seen = &last[cpu_this()->index];
+	unsigned count;
+
+	if (seen->space != fault->space || seen->address != fault->address ||
+	    seen->access != fault->access || seen->pte != pte.value)
+		*seen = (struct spurious){ .space = fault->space, .address = fault->address,
+					   .access = fault->access, .pte = pte.value };
+	count = ++seen->count;
+	tlb_flush_local(fault->address);
+	if (count >= SPURIOUS_LOUD)
+		tlb_flush_local_all();
+	irq_restore(irq);
+	if (count == SPURIOUS_LOUD)
+		log_error("mm: fault %u at %lx is not over: access %x, entry %lx", count,
+			  (unsigned long)fault->address, (unsigned)fault->access,
+			  (unsigned long)pte.value);
+	return count < SPURIOUS_FATAL ? 0 : -EFAULT;
+}
+
+/* [table] The last holder of anonymous memory takes it over, without a shootdown (mm-hazards). */
+static bool may_claim(pte_t pte)
+{
+	struct frame *frame = frame_of(pte_frame(pte));
+
+	return frame->kind == FRAME_USER && frame_references(frame) == 1;
+}
+
+/* The entry holds a frame. */
+static int fault_present(struct fault *fault)
+{
+	struct spinlock *lock = pte_lock(fault->entry);
+	bool device = fault->mapping->flags & MAPPING_DEVICE, write = fault->access & FAULT_WRITE;
+	enum page_state state;
+	pte_t pte;
+
+	spin_lock(lock);
+	pte = pte_get(fault->entry);
+	state = pte_state(pte);
+	if (pte_empty(pte) || (!pte_prot(pte) && fault->mapping->prot && !fault->force)) {
+		spin_unlock(lock);
+		return -EAGAIN;			/* gone, or being replaced */
+	}
+	if (permits(pte, fault->access)) {
+		spin_unlock(lock);
+		return fault_spurious(fault, pte);
+	}
+	if (write && state == PAGE_COW && may_claim(pte))
+		state = PAGE_OWNED;
+	if (write && (state == PAGE_COW || (state == PAGE_BORROWED && !device))) {
+		spin_unlock(lock);
+		return fault_replace(fault, pte);
+	}
+	if (write && state == PAGE_SHARED)
+		mark_dirty(fault, frame_of(pte_frame(pte)));
+	pte_set(fault->entry, entry_make(fault, pte_frame(pte), state, write));
+	spin_unlock(lock);
+	tlb_flush_local(fault->address);
+	return 0;
+}
+
+static bool mapping_allows(const struct fault *fault)
+{
+	const struct mapping *mapping = fault->mapping;
+
+	if (fault->access & FAULT_WRITE)
+		return mapping->prot & PAGE_WRITE ||
+		       (fault->force && !(mapping->flags & (MAPPING_SHARED | MAPPING_DEVICE)));
+	if (fault->access & FAULT_EXEC)
+		return mapping->prot & PAGE_EXEC;
+	return mapping->prot & (PAGE_READ | PAGE_WRITE) || fault->force;
+}
+
+/* [space] The mapping is found. */
+static int fault_mapped(struct fault *fault)
+{
+	struct mapping *mapping = fault->mapping;
+	int error;
+
+	if (!mapping_allows(fault))
+		return -EACCES;
+	fault->entry = mmu_walk(&fault->space->mmu, fault->address, true);
+	if (!fault->entry)
+		return -ENOMEM;
+	fault->dirtied = NULL;
+	if (!pte_empty(pte_get(fault->entry)))
+		error = fault_present(fault);
+	else if (mapping->flags & MAPPING_DEVICE)
+		error = fault_device(fault);
+	else if (mapping->object)
+		error = fault_object(fault);
+	else
+		error = fault_anonymous(fault);
+	if (fault->dirtied && fault->dirtied->operations->dirtied)
+		fault->dirtied->operations->dirtied(fault->dirtied, fault->dirty_index);
+	return error;
+}
+
+/* Nothing is mapped at @address: a stack above it may grow down to there. 0: try again. */
+static int stack_grow(struct space *space, vaddr_t address)
+{
+	struct mapping *mapping, *below = NULL;
+	struct rb_node *node;
+	int error = -EFAULT;
+
+	write_lock(&space->lock);
+	mapping = space_mapping_from(space, address);
+	if (!mapping || (mapping->start > address && !(mapping->flags & MAPPING_GROWS_DOWN)))
+		goto out;
+	error = 0;
+	if (mapping->start <= address)
+		goto out;
+	node = rb_previous(&mapping->node);
+	if (node)
+		below = container_of(node, struct mapping, node);
+	if (mapping->end - address > space->stack_limit || address < MAP_ADDRESS_MIN ||
+	    (below && below->prot && !(below->flags & MAPPING_GROWS_DOWN) &&
+	     address - below->end < STACK_GUARD_PAGES * PAGE_SIZE))
+		error = -EFAULT;
+	else
+		mapping_set_range(mapping, address, mapping->end);
+out:
+	write_unlock(&space->lock);
+	return error;
+}
+
+static int fault_once(struct fault *fault)
+{
+	struct space *space = fault->space;
+	struct mapping *above;
+	bool stack;
+	int error;
+
+	fault->stack_grown = false;
+	/* A forced write changes what faults beside it take for granted: it wants to be alone. */
+	if (fault->force)
+		write_lock(&space->lock);
+	else
+		read_lock(&space->lock);
+	above = space_mapping_from(space, fault->address);
+	fault->mapping = above && above->start <= fault->address ? above : NULL;
+	stack = !fault->mapping && above && above->flags & MAPPING_GROWS_DOWN;
+	error = fault->mapping ? fault_mapped(fault) : -EFAULT;
+	if (fault->force)
+		write_unlock(&space->lock);
+	else
+		read_unlock(&space->lock);
+	if (!stack)
+		return error;
+	error = stack_grow(space, fault->address);
+	fault->stack_grown = !error;
+	return error ? error : -EAGAIN;
+}
+
+int fault_handle(struct space *space, vaddr_t address, enum fault_access access, bool force)
+{
+	struct fault fault = {
+		.space = space,
+		.address = ALIGN_DOWN(address, PAGE_SIZE),
+		.access = access,
+		.force = force,
+	};
+	int error;
+
+	if (address >= USER_END)
+		return -EFAULT;
+	while ((error = fault_once(&fault)) == -EAGAIN) {
+		if (!fault.stack_grown)
+			thread_yield();
+	}
+	return error;
+}
+
+int space_fault(struct space *space, vaddr_t address, enum fault_access access)
+{
+	return fault_handle(space, address, access, false);
+}

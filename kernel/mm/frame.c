@@ -1,0 +1,531 @@
+/*
+ * Frames come in three stages. The buddy lists hold blocks of 2^order frames. The depot holds
+ * batches of single frames, handed over whole, so that passing one costs the same as passing a
+ * frame. Each CPU holds up to two batches that only it touches, with interrupts off. Single frames
+ * go back to the buddy lists only when someone wants a larger block than is left there.
+ */
+#include <boot/memory.h>
+#include <debug/panic.h>
+#include <lib/string.h>
+#include <mm/frame.h>
+#include <sched/cpu.h>
+
+enum { BATCH_ORDER = 4, BATCH = 1 << BATCH_ORDER, FRAME_KINDS = FRAME_OBJECT + 1 };
+enum { ORDER_INSIDE = 0xff };	/* frame->order of a free frame that is not the head of its block */
+
+struct bank {
+	u64 start, count;		/* [const] frame numbers */
+	struct frame *frames;		/* [const] */
+};
+
+struct frame_cache {			/* [own cpu] interrupts off */
+	struct frame *loose;		/* chain of loose_count frames */
+	struct frame *full;		/* chain of BATCH frames, or NULL */
+	unsigned loose_count;
+	s64 allocated[FRAME_KINDS];	/* minus freed, on this CPU */
+} __aligned_to(64);
+
+static struct bank banks[BOOT_BANKS_MAX];
+static unsigned bank_count;
+static struct frame_cache caches[CPU_MAX];
+
+static struct spinlock buddy_lock = SPINLOCK_INIT(RANK_BUDDY);	/* interrupts off */
+static struct list_node free_lists[FRAME_ORDER_MAX + 1];	/* [buddy] */
+static u64 buddy_free;						/* [buddy] frames in free_lists */
+static struct frame *depot;					/* [buddy] batches by chain_next */
+static u64 depot_batches;					/* [buddy] */
+static u64 total;						/* [buddy] */
+
+static struct frame_shrinker *shrinkers;			/* [atomic] only ever grows */
+u64 zero_frame_number;
+u64 frame_fail_countdown;
+
+static struct bank *bank_of_number(u64 number)
+{
+	for (unsigned i = 0; i < bank_count; i++) {
+		if (number - banks[i].start < banks[i].count)
+			return &banks[i];
+	}
+	return NULL;
+}
+
+struct frame *frame_of(u64 number)
+{
+	for (unsigned i = 0; i < bank_count; i++) {
+		u64 index = number - banks[i].start;
+
+		if (likely(index < banks[i].count))
+			return &banks[i].frames[index];
+	}
+	return NULL;
+}
+
+u64 frame_number(const struct frame *frame)
+{
+	for (unsigned i = 0; i < bank_count; i++) {
+		uintptr_t offset = (uintptr_t)frame - (uintptr_t)banks[i].frames;
+
+		if (likely(offset < banks[i].count * sizeof(*frame)))
+			return banks[i].start + offset / sizeof(*frame);
+	}
+	panic("frame_number: %p is no frame", (const void *)frame);
+}
+
+/* [buddy] Put a block on its list, joined with its free buddies. */
+static void buddy_insert(struct bank *bank, u64 number, unsigned order)
+{
+	struct frame *frame;
+
+	buddy_free += (u64)1 << order;
+	for (; order < FRAME_ORDER_MAX; order++) {
+		u64 other = number ^ (u64)1 << order;
+		struct frame *buddy;
+
+		if (other - bank->start >= bank->count)
+			break;
+		buddy = &bank->frames[other - bank->start];
+		if (buddy->kind != FRAME_FREE || buddy->order != order)
+			break;
+		list_remove(&buddy->link);
+		bank->frames[MAX(number, other) - bank->start].order = ORDER_INSIDE;
+		number = MIN(number, other);
+	}
+	frame = &bank->frames[number - bank->start];
+	frame->order = order;
+	list_add_head(&free_lists[order], &frame->link);
+}
+
+/* [buddy] A block of exactly @order, its frames still marked free; or NULL. */
+static struct frame *buddy_take(unsigned order)
+{
+	unsigned from = order;
+	struct frame *frame;
+
+	while (from <= FRAME_ORDER_MAX && list_empty(&free_lists[from]))
+		from++;
+	if (from > FRAME_ORDER_MAX)
+		return NULL;
+	frame = list_first_entry(&free_lists[from], struct frame, link);
+	list_remove(&frame->link);
+	while (from > order) {
+		struct frame *upper = frame + ((size_t)1 << --from);
+
+		upper->order = from;
+		list_add_head(&free_lists[from], &upper->link);
+	}
+	buddy_free -= (u64)1 << order;
+	return frame;
+}
+
+/* [buddy] Single frames back to the buddy lists. */
+static void buddy_insert_chain(struct frame *frame)
+{
+	while (frame) {
+		struct frame *next = frame->chain;
+		u64 number = frame_number(frame);
+
+		frame->kind = FRAME_FREE;
+		buddy_insert(bank_of_number(number), number, 0);
+		frame = next;
+	}
+}
+
+/* Interrupts off: as many loose frames as can be had, up to a batch. */
+static bool cache_refill(struct frame_cache *cache)
+{
+	struct frame *block;
+
+	if (cache->full) {
+		cache->loose = cache->full;
+		cache->loose_count = BATCH;
+		cache->full = NULL;
+		return true;
+	}
+	spin_lock(&buddy_lock);
+	if (depot) {
+		cache->loose = depot;
+		cache->loose_count = BATCH;
+		depot = depot->chain_next;
+		depot_batches--;
+	} else {
+		unsigned order = BATCH_ORDER;
+
+		while (!(block = buddy_take(order)) && order)
+			order--;
+		for (unsigned i = block ? 1u << order : 0; i--;) {
+			block[i].kind = FRAME_CACHED;
+			block[i].chain = cache->loose;
+			cache->loose = &block[i];
+			cache->loose_count++;
+		}
+	}
+	spin_unlock(&buddy_lock);
+	return cache->loose != NULL;
+}
+
+/* Interrupts off: the loose frames are a full batch. */
+static void cache_spill(struct frame_cache *cache)
+{
+	struct frame *batch = cache->full;
+
+	cache->full = cache->loose;
+	cache->loose = NULL;
+	cache->loose_count = 0;
+	if (!batch)
+		return;
+	spin_lock(&buddy_lock);
+	batch->chain_next = depot;
+	depot = batch;
+	depot_batches++;
+	spin_unlock(&buddy_lock);
+}
+
+/* Join all single frames that this CPU can reach with their buddies. */
+static void depot_drain(void)
+{
+	unsigned long irq = irq_save();
+	struct frame_cache *cache = cpu_this()->frame_cache;
+
+	spin_lock(&buddy_lock);
+	while (depot) {
+		struct frame *batch = depot;
+
+		depot = batch->chain_next;
+		buddy_insert_chain(batch);
+	}
+	depot_batches = 0;
+	buddy_insert_chain(cache->loose);
+	buddy_insert_chain(cache->full);
+	cache->loose = NULL;
+	cache->full = NULL;
+	cache->loose_count = 0;
+	spin_unlock(&buddy_lock);
+	irq_restore(irq);
+}
+
+static u64 memory_reclaim(void)
+{
+	u64 freed = 0;
+
+	for (struct frame_shrinker *s = read_acquire(&shrinkers); s; s = s->next)
+		freed += s->shrink();
+	return freed;
+}
+
+static struct frame *single_alloc(enum frame_kind kind)
+{
+	unsigned long irq = irq_save();
+	struct frame_cache *cache = cpu_this()->frame_cache;
+	struct frame *frame = cache->loose;
+
+	if (unlikely(!frame)) {
+		if (!cache_refill(cache)) {
+			irq_restore(irq);
+			return NULL;
+		}
+		frame = cache->loose;
+	}
+	cache->loose = frame->chain;
+	cache->loose_count--;
+	cache->allocated[kind]++;
+	irq_restore(irq);
+	return frame;
+}
+
+static struct frame *block_alloc(enum frame_kind kind, unsigned order)
+{
+	unsigned long irq = spin_lock_irqsave(&buddy_lock);
+	struct frame *frame = buddy_take(order);
+
+	spin_unlock(&buddy_lock);
+	if (frame)
+		cpu_this()->frame_cache->allocated[kind] += (s64)1 << order;
+	irq_restore(irq);
+	return frame;
+}
+
+static void frame_prepare(struct frame *frame, enum frame_kind kind, unsigned order)
+{
+	atomic32_set(&frame->references, 1);
+	frame->kind = kind;
+	frame->order = order;
+	frame->used = 0;
+	atomic32_set(&frame->flags, 0);
+	frame->seen = 0;
+}
+
+static struct frame *single_alloc_short(enum frame_kind kind)
+{
+	struct frame *frame;
+
+	do {
+		if (!memory_reclaim())
+			return NULL;
+		frame = single_alloc(kind);
+	} while (!frame);
+	return frame;
+}
+
+static struct frame *block_alloc_short(enum frame_kind kind, unsigned order)
+{
+	struct frame *frame;
+
+	do {
+		depot_drain();
+		frame = block_alloc(kind, order);
+	} while (!frame && memory_reclaim());
+	return frame;
+}
+
+struct frame *frame_alloc(enum frame_kind kind, unsigned order)
+{
+	struct frame *frame;
+
+	if (frame_alloc_fails())
+		return NULL;
+	if (likely(!order)) {
+		frame = single_alloc(kind);
+		if (unlikely(!frame))
+			frame = single_alloc_short(kind);
+		if (likely(frame))
+			frame_prepare(frame, kind, 0);
+		return frame;
+	}
+	if (order > FRAME_ORDER_MAX)
+		return NULL;
+	frame = block_alloc(kind, order);
+	if (!frame)
+		frame = block_alloc_short(kind, order);
+	for (size_t i = 0; frame && i < (size_t)1 << order; i++)
+		frame_prepare(&frame[i], kind, order);
+	return frame;
+}
+
+struct frame *frame_alloc_zeroed(enum frame_kind kind)
+{
+	struct frame *frame = frame_alloc(kind, 0);
+
+	if (frame)
+		page_zero(frame_data(frame));
+	return frame;
+}
+
+/* Interrupts off. */
+static __force_inline void single_free(struct frame_cache *cache, struct frame *frame)
+{
+	BUG_ON(frame->kind <= FRAME_CACHED);
+	cache->allocated[frame->kind]--;
+	frame->kind = FRAME_CACHED;
+	frame->chain = cache->loose;
+	cache->loose = frame;
+	if (unlikely(++cache->loose_count == BATCH))
+		cache_spill(cache);
+}
+
+static void block_free(struct frame *frame, unsigned order)
+{
+	u64 number = frame_number(frame);
+	unsigned long irq = irq_save();
+
+	BUG_ON(frame->kind <= FRAME_CACHED || frame->order != order);
+	cpu_this()->frame_cache->allocated[frame->kind] -= (s64)1 << order;
+	spin_lock(&buddy_lock);
+	for (size_t i = 0; i < (size_t)1 << order; i++) {
+		frame[i].kind = FRAME_FREE;
+		frame[i].order = ORDER_INSIDE;
+	}
+	buddy_insert(bank_of_number(number), number, order);
+	spin_unlock(&buddy_lock);
+	irq_restore(irq);
+}
+
+void frame_free(struct frame *frame, unsigned order)
+{
+	unsigned long irq;
+
+	if (unlikely(order)) {
+		block_free(frame, order);
+		return;
+	}
+	irq = irq_save();
+	single_free(cpu_this()->frame_cache, frame);
+	irq_restore(irq);
+}
+
+void frame_free_chain(struct frame *frame)
+{
+	while (frame) {
+		unsigned long irq = irq_save();
+		struct frame_cache *cache = cpu_this()->frame_cache;
+
+		for (unsigned i = 0; frame && i < BATCH; i++) {
+			struct frame *next = frame->chain;
+
+			single_free(cache, frame);
+			frame = next;
+		}
+		irq_restore(irq);
+	}
+}
+
+struct frame *frame_alloc_table(void)
+{
+	struct frame *frame = frame_alloc_zeroed(FRAME_TABLE);
+
+	if (frame) {
+		spin_init(&frame->table.lock, RANK_TABLE);
+		frame->table.next = NULL;
+	}
+	return frame;
+}
+
+void frame_free_table(struct frame *frame)
+{
+	frame_free(frame, 0);
+}
+
+void frame_put(struct frame *frame)
+{
+	if (atomic32_dec_and_test(&frame->references))
+		frame_free(frame, 0);
+}
+
+bool frame_fail_tick(void)
+{
+	u64 left = READ_ONCE(frame_fail_countdown);
+
+	while (left) {
+		if (atomic_replace_value(&frame_fail_countdown, &left, left - 1))
+			return left == 1;
+	}
+	return false;
+}
+
+void frame_fail_after(u64 n)
+{
+	WRITE_ONCE(frame_fail_countdown, n);
+}
+
+void frame_shrinker_register(struct frame_shrinker *shrinker)
+{
+	shrinker->next = read_acquire(&shrinkers);
+	while (!atomic_replace_value(&shrinkers, &shrinker->next, shrinker))
+		;
+}
+
+void frame_statistics(struct frame_statistics *statistics)
+{
+	s64 kinds[FRAME_KINDS] = { 0 };
+	unsigned long irq = spin_lock_irqsave(&buddy_lock);
+	u64 free = buddy_free + depot_batches * BATCH;
+
+	statistics->total = total;
+	spin_unlock_irqrestore(&buddy_lock, irq);
+	for (unsigned i = 0; i < CPU_MAX; i++) {
+		free += READ_ONCE(caches[i].loose_count) + (READ_ONCE(caches[i].full) ? BATCH : 0);
+		for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+			kinds[kind] += READ_ONCE(caches[i].allocated[kind]);
+	}
+	statistics->free = free;
+	statistics->kernel = kinds[FRAME_KERNEL];
+	statistics->slab = kinds[FRAME_SLAB];
+	statistics->table = kinds[FRAME_TABLE];
+	statistics->user = kinds[FRAME_USER];
+	statistics->object = kinds[FRAME_OBJECT];
+}
+
+static u64 chain_length(const struct frame *frame)
+{
+	u64 length = 0;
+
+	for (; frame; frame = frame->chain)
+		length++;
+	return length;
+}
+
+u64 frame_count_free_lists(void)
+{
+	unsigned long irq = spin_lock_irqsave(&buddy_lock);
+	u64 count = 0;
+
+	for (unsigned order = 0; order <= FRAME_ORDER_MAX; order++)
+		count += (u64)list_length(&free_lists[order]) << order;
+	for (struct frame *batch = depot; batch; batch = batch->chain_next)
+		count += chain_length(batch);
+	spin_unlock_irqrestore(&buddy_lock, irq);
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		count += READ_ONCE(caches[i].loose_count) + (READ_ONCE(caches[i].full) ? BATCH : 0);
+	return count;
+}
+
+void frame_for_each(bool (*visit)(struct frame *frame, void *context), void *context)
+{
+	for (unsigned i = 0; i < bank_count; i++) {
+		for (u64 index = 0; index < banks[i].count; index++) {
+			if (!visit(&banks[i].frames[index], context))
+				return;
+		}
+	}
+}
+
+/* [buddy] A run of frames inside @bank that become free: as few blocks as alignment allows. */
+static void bank_add(struct bank *bank, u64 number, u64 end)
+{
+	for (u64 i = number; i < end; i++) {
+		bank->frames[i - bank->start].kind = FRAME_FREE;
+		bank->frames[i - bank->start].order = ORDER_INSIDE;
+	}
+	total += end - number;
+	while (number < end) {
+		unsigned order = FRAME_ORDER_MAX;
+
+		while (!IS_ALIGNED(number, (u64)1 << order) || number + ((u64)1 << order) > end)
+			order--;
+		buddy_insert(bank, number, order);
+		number += (u64)1 << order;
+	}
+}
+
+void frame_add_range(paddr_t start, paddr_t end)
+{
+	u64 number = ALIGN_UP(start, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	unsigned long irq = spin_lock_irqsave(&buddy_lock);
+
+	while (number < last) {
+		struct bank *bank = bank_of_number(number);
+		u64 run = number;
+
+		while (bank && run < last && run - bank->start < bank->count &&
+		       bank->frames[run - bank->start].kind == FRAME_RESERVED)
+			run++;
+		if (run > number)
+			bank_add(bank, number, run);
+		number = run + (run == number);
+	}
+	spin_unlock_irqrestore(&buddy_lock, irq);
+}
+
+void frame_init(void)
+{
+	struct frame *zero;
+
+	for (unsigned order = 0; order <= FRAME_ORDER_MAX; order++)
+		list_init(&free_lists[order]);
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		cpus[i].frame_cache = &caches[i];
+	for (unsigned i = 0; i < boot_memory.bank_count; i++) {
+		const struct memory_range *range = &boot_memory.banks[i];
+		u64 count = (range->end - range->start) >> PAGE_SHIFT;
+
+		banks[i].start = range->start >> PAGE_SHIFT;
+		banks[i].frames = direct_map(boot_memory_allocate(count * sizeof(struct frame)));
+		banks[i].count = count;
+	}
+	bank_count = boot_memory.bank_count;
+	boot_memory_each_free(frame_add_range);
+
+	zero = frame_alloc_zeroed(FRAME_KERNEL);
+	if (!zero)
+		boot_failure("no memory is left for programs");
+	zero_frame_number = frame_number(zero);
+}

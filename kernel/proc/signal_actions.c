@@ -1,0 +1,100 @@
+/* Dispositions: sigaction(2). */
+#include <lib/errno.h>
+#include <mm/slab.h>
+#include <proc/signal_queue.h>
+#include <proc/tree.h>
+
+enum { SIGNAL_FLAGS_KNOWN = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER };
+
+static SLAB_CACHE(actions_cache, struct signal_actions);
+
+struct signal_actions *signal_actions_create(void)
+{
+	struct signal_actions *actions = slab_alloc_zeroed(&actions_cache);
+
+	if (!actions)
+		return NULL;
+	atomic32_set(&actions->references, 1);
+	spin_init(&actions->lock, RANK_SIGNAL);
+	return actions;
+}
+
+struct signal_actions *signal_actions_copy(struct signal_actions *from)
+{
+	struct signal_actions *actions = signal_actions_create();
+	unsigned long state;
+
+	if (!actions)
+		return NULL;
+	state = spin_lock_irqsave(&from->lock);
+	for (unsigned i = 0; i < SIGNAL_MAX; i++)
+		actions->actions[i] = from->actions[i];
+	spin_unlock_irqrestore(&from->lock, state);
+	return actions;
+}
+
+void signal_actions_put(struct signal_actions *actions)
+{
+	if (atomic32_dec_and_test(&actions->references))
+		slab_free(&actions_cache, actions);
+}
+
+void signal_actions_reset(struct signal_actions *actions, bool all)
+{
+	unsigned long state = spin_lock_irqsave(&actions->lock);
+
+	for (unsigned i = 0; i < SIGNAL_MAX; i++) {
+		u64 handler = actions->actions[i].handler;
+
+		actions->actions[i] = (struct signal_action){
+			.handler = handler == SIG_IGN && !all ? SIG_IGN : SIG_DFL,
+		};
+	}
+	spin_unlock_irqrestore(&actions->lock, state);
+}
+
+static bool is_ignoring(int signo, const struct signal_action *action)
+{
+	return action->handler == SIG_IGN ||
+	       (action->handler == SIG_DFL && SIGNALS_IGNORED & SIGNAL_BIT(signo));
+}
+
+/* POSIX 2.4.3: what is pending and now ignored is thrown away, blocked or not. */
+static void discard_pending(int signo)
+{
+	struct process *process = process_current();
+	unsigned long state = tree_lock();
+	struct user_thread *user;
+
+	spin_lock(&process->actions->lock);
+	if (is_ignoring(signo, &process->actions->actions[signo - 1])) {
+		signal_flush_locked(process, &process->pending, SIGNAL_BIT(signo));
+		process_for_each_thread(user, process)
+			signal_flush_locked(process, &user->pending, SIGNAL_BIT(signo));
+	}
+	spin_unlock(&process->actions->lock);
+	tree_unlock(state);
+}
+
+int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old)
+{
+	struct process *process = process_current();
+	struct signal_action *action;
+	unsigned long state;
+
+	if (!signal_number_valid(signo) || (new && SIGNALS_UNBLOCKABLE & SIGNAL_BIT(signo)))
+		return -EINVAL;
+	action = &process->actions->actions[signo - 1];
+	state = signal_lock(process);
+	if (old)
+		*old = *action;
+	if (new) {
+		*action = *new;
+		action->flags &= SIGNAL_FLAGS_KNOWN | SA_RESETHAND;
+		action->mask &= ~SIGNALS_UNBLOCKABLE;
+	}
+	signal_unlock(process, state);
+	if (new && is_ignoring(signo, new))
+		discard_pending(signo);
+	return 0;
+}

@@ -1,0 +1,121 @@
+/*
+ * Ticket locks: CPUs get the lock in the order in which they asked. Only a release makes the next
+ * ticket valid, with a single store, so that the holder need not know who waits.
+ */
+#include <arch/time.h>
+#include <debug/lock_check.h>
+#include <debug/panic.h>
+#include <sched/cpu.h>
+
+#ifdef SELENE_DEBUG
+#define NOTE_PLACE(lock_) ((lock_)->place = (vaddr_t)__builtin_return_address(0))
+#else
+#define NOTE_PLACE(lock_) ((void)0)
+#endif
+
+void spin_init(struct spinlock *lock, enum lock_rank rank)
+{
+	*lock = (struct spinlock)SPINLOCK_INIT(rank);
+}
+
+#ifdef SELENE_DEBUG
+enum { SPINS_PER_LOOK = 4096 };
+
+static void watchdog(struct spinlock *lock, u64 *started)
+{
+	const u64 limit = 5000000000;
+	u64 now = time_now();
+	struct thread *holder = READ_ONCE(lock->holder);
+	vaddr_t place = READ_ONCE(lock->place);
+	const char *name;
+	size_t offset = 0;
+
+	if (!*started)
+		*started = now;
+	if (now - *started < limit)
+		return;
+	name = symbol_lookup(place, &offset);
+	panic("spinlock %p: stuck for 5 s; held by %s (tid %d), taken in %s+0x%zx", (void *)lock,
+	      holder ? holder->name : "nobody", holder ? holder->tid : 0, name ? name : "?", offset);
+}
+#endif
+
+/* A CPU that panics goes on without the lock: its holder has been stopped, or is itself. */
+static void wait_for_turn(struct spinlock *lock, u32 ticket)
+{
+#ifdef SELENE_DEBUG
+	unsigned spins = 0;
+	u64 started = 0;
+#endif
+
+	while (read_acquire(&lock->ticket_serving) != ticket && !panic_in_progress()) {
+		cpu_relax();
+#ifdef SELENE_DEBUG
+		if (++spins % SPINS_PER_LOOK == 0)
+			watchdog(lock, &started);
+#endif
+	}
+}
+
+static inline void take(struct spinlock *lock)
+{
+	u32 ticket = __atomic_fetch_add(&lock->ticket_next, 1, __ATOMIC_RELAXED);
+
+	if (unlikely(read_acquire(&lock->ticket_serving) != ticket))
+		wait_for_turn(lock, ticket);
+#ifdef SELENE_DEBUG
+	lock->holder = thread_current();
+	lock_check_taken(lock, LOCK_SPIN);
+#endif
+}
+
+void spin_lock(struct spinlock *lock)
+{
+#ifdef SELENE_DEBUG
+	lock_check_before(lock, LOCK_SPIN, lock->rank, false, (vaddr_t)__builtin_return_address(0));
+#endif
+	take(lock);
+	NOTE_PLACE(lock);
+}
+
+void spin_lock_nested(struct spinlock *lock)
+{
+#ifdef SELENE_DEBUG
+	lock_check_before(lock, LOCK_SPIN, lock->rank, true, (vaddr_t)__builtin_return_address(0));
+#endif
+	take(lock);
+	NOTE_PLACE(lock);
+}
+
+bool spin_trylock(struct spinlock *lock)
+{
+	u32 serving = read_acquire(&lock->ticket_serving), next = serving;
+
+	/* The ticket that is served is still to be had: nobody holds the lock or waits for it. */
+	if (!atomic_replace_value(&lock->ticket_next, &next, serving + 1))
+		return false;
+#ifdef SELENE_DEBUG
+	lock->holder = thread_current();
+	lock_check_taken(lock, LOCK_SPIN);
+#endif
+	NOTE_PLACE(lock);
+	return true;
+}
+
+void spin_unlock(struct spinlock *lock)
+{
+#ifdef SELENE_DEBUG
+	lock_check_release(lock, LOCK_SPIN);
+	lock->holder = NULL;
+#endif
+	store_release(&lock->ticket_serving, lock->ticket_serving + 1);
+}
+
+bool spin_is_held(const struct spinlock *lock)
+{
+#ifdef SELENE_DEBUG
+	return lock_check_held(lock, LOCK_SPIN);
+#else
+	return READ_ONCE(lock->ticket_next) != READ_ONCE(lock->ticket_serving);
+#endif
+}

@@ -1,0 +1,191 @@
+"""What a guest starts from: kernel, root archive and QEMU command, for scripts/run."""
+import os
+import shutil
+import subprocess
+
+import newc
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+SCRIPTS = os.path.join(TOP, 'scripts')
+BUILD = os.path.join(TOP, 'build')
+QEMU_10 = os.path.join(BUILD, 'tools', 'qemu-10')
+MEBIBYTE = 1 << 20
+MEMORY_DEFAULT = 256 * MEBIBYTE
+MACHINES_WITHOUT_VIRTIO = ('sifive_u',)
+
+
+class GuestError(Exception):
+    """What keeps a guest from starting; the text is for the user."""
+
+
+def built(name):
+    """The path of a product of the build, made now when it is not there yet."""
+    path = os.path.join(BUILD, name)
+    if not os.path.exists(path):
+        if subprocess.run(['make', '-s', '-C', TOP, 'build/' + name], stdout=2).returncode != 0:
+            raise GuestError(f'build/{name} is missing and make cannot make it')
+    return path
+
+
+def kernel_find(name):
+    """The kernel image to boot: Selene's own, Debian's Linux (`linux`), or a path."""
+    if name is None:
+        return built('Image')
+    if name == 'linux' and not os.path.exists(name):
+        done = subprocess.run([os.path.join(SCRIPTS, 'linux')], stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise GuestError('Debian\'s Linux kernel is not to be had (above)')
+        return done.stdout.strip()
+    if not os.path.isfile(name):
+        raise GuestError(f'no kernel at {name}')
+    return name
+
+
+def packages_find(names):
+    done = subprocess.run([os.path.join(SCRIPTS, 'packages')] + names, stdout=subprocess.PIPE,
+                          text=True)
+    if done.returncode != 0:
+        raise GuestError('cannot get the packages ' + ' '.join(names))
+    return done.stdout.split('\n')[:-1]
+
+
+def additions_apply(root, packages, additions):
+    if packages:
+        for archive in packages_find(packages):
+            root.add_package(archive)
+    for addition in additions:
+        source, colon, path = addition.rpartition(':')
+        if not colon or not path.strip('/'):
+            raise GuestError(f'--add wants HOST:GUEST, came {addition}')
+        try:
+            root.add_host(source, path)
+        except OSError as error:
+            raise GuestError(f'--add {addition}: {error}') from None
+
+
+def strings_join(strings):
+    return b''.join(os.fsencode(text) + b'\0' for text in strings)
+
+
+def job_archive(kernel, argv, environment, serial, winsize):
+    """The small archive after the root: what init shall do."""
+    root = newc.Root()
+    root.directory('.job', 0o700)
+    root.file('.job/env', strings_join(environment))
+    if argv:
+        root.file('.job/argv', strings_join(argv))
+        root.file('.job/cwd', b'/')
+        root.file('.job/channel', b'serial' if serial else b'virtio')
+    if winsize:
+        root.file('.job/winsize', b'%d %d\n' % winsize)
+    modules = kernel + '.modules'
+    if os.path.isdir(modules):
+        names = sorted(os.listdir(modules))
+        for name in names:
+            with open(os.path.join(modules, name), 'rb') as stream:
+                root.file('.job/' + name, stream.read())
+        root.file('.job/modules', ''.join(f'/.job/{name}\n' for name in names).encode())
+    return root.archive()
+
+
+def initrd_make(options, job):
+    """The bytes of the whole root; None when the user wants none."""
+    if options.initrd == 'none':
+        return None
+    try:
+        with open(options.initrd or built('initramfs.cpio'), 'rb') as stream:
+            base = stream.read()
+    except OSError as error:
+        raise GuestError(f'--initrd: {error}') from None
+    if options.package or options.add:
+        root = newc.Root() if options.initrd else newc.read_archive(base)
+        additions_apply(root, options.package, options.add)
+        base = (padded(base) if options.initrd else b'') + root.archive()
+    return padded(base) + job
+
+
+def padded(data):
+    """An archive may follow another at a multiple of four."""
+    return data + bytes(-len(data) % 4)
+
+
+def qemu_find(path):
+    """The command words of QEMU and the environment that it needs."""
+    environment = dict(os.environ)
+    if not path:
+        own = os.path.join(QEMU_10, 'usr/bin/qemu-system-riscv64')
+        path = own if os.path.exists(own) else shutil.which('qemu-system-riscv64')
+    if not path:
+        if subprocess.run([os.path.join(SCRIPTS, 'setup'), 'run']).returncode != 0:
+            raise GuestError('no QEMU')
+        return qemu_find(None) if shutil.which('qemu-system-riscv64') else ([], environment)
+    if not shutil.which(path):
+        raise GuestError(f'no QEMU at {path}')
+    prefix = os.path.dirname(os.path.dirname(os.path.abspath(path)))
+    data = os.path.join(prefix, 'share', 'qemu')
+    if '/' not in path or prefix == '/usr' or not os.path.isdir(data):
+        return [path], environment
+    for name in os.listdir(os.path.join(prefix, 'lib')):
+        modules = os.path.join(prefix, 'lib', name, 'qemu')
+        if os.path.isdir(modules):
+            environment['QEMU_MODULE_DIR'] = modules
+    return [path, '-L', data], environment
+
+
+def memory_size(options, initrd):
+    """--mem, else enough for the root twice over."""
+    if options.mem:
+        return options.mem
+    needed = 4 * len(initrd or b'')
+    return f'{max(MEMORY_DEFAULT, -(-needed // MEBIBYTE) * MEBIBYTE) // MEBIBYTE}M'
+
+
+def without_virtio(machine):
+    return machine.split(',')[0] in MACHINES_WITHOUT_VIRTIO
+
+
+def qemu_escape(path):
+    return path.replace(',', ',,')
+
+
+def words_for_kernel(options):
+    """The kernel's command line. What is not Selene's own is also told to be quiet and to give up."""
+    words = []
+    if options.kernel is not None:
+        words += ['panic=-1'] + ([] if options.log else ['quiet'])
+    return ' '.join(words + options.append)
+
+
+def qemu_arguments(options, kernel, initrd, initrd_path, console, channel):
+    """QEMU's arguments; @console: a chardev's words, @channel: a socket's descriptor or None."""
+    cpus = options.smp or (5 if options.machine.startswith('sifive_u') else 2)
+    words = ['-M', options.machine, '-smp', '1' if options.icount else str(cpus),
+             '-m', memory_size(options, initrd), '-kernel', kernel,
+             '-nic', 'none', '-display', 'none', '-no-reboot',
+             '-chardev', console, '-serial', 'chardev:console']
+    if 'stdio' in console:
+        words += ['-mon', 'chardev=console']
+    else:
+        words += ['-monitor', 'none']
+    if options.cpu:
+        words += ['-cpu', options.cpu]
+    if initrd is not None:
+        words += ['-initrd', initrd_path]
+    if options.dtb:
+        words += ['-dtb', options.dtb]
+    line = words_for_kernel(options)
+    if line:
+        words += ['-append', line]
+    if options.icount:
+        words += ['-icount', 'shift=0,sleep=off']
+    if options.debug:
+        words += ['-s', '-S']
+    if channel is not None:
+        words += ['-chardev', f'socket,id=job,fd={channel}']
+        if without_virtio(options.machine):
+            words += ['-serial', 'chardev:job']
+        else:
+            words += ['-global', 'virtio-mmio.force-legacy=false',
+                      '-device', 'virtio-serial-device',
+                      '-device', 'virtserialport,chardev=job,name=selene.job']
+    return words

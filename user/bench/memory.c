@@ -1,0 +1,99 @@
+/* Rows of mappings and page faults. */
+#define _GNU_SOURCE
+#include "bench.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, FILE_PAGES = 64 };
+
+static int file_fd;
+
+static char *map_anonymous(size_t pages)
+{
+	char *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	if (memory == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return memory;
+}
+
+static void run_mmap(unsigned count)
+{
+	while (count--) {
+		char *memory = map_anonymous(16);
+
+		MUST(munmap(memory, 16 * PAGE));
+	}
+}
+
+/* Each operation is one fault; mapping and unmapping @count pages once is spread over them. */
+static void run_fault(unsigned count)
+{
+	char *memory = map_anonymous(count);
+
+	for (unsigned i = 0; i < count; i++)
+		memory[(size_t)i * PAGE] = 1;
+	MUST(munmap(memory, (size_t)count * PAGE));
+}
+
+/* A child takes the pages that fork made copy-on-write, one write each. */
+static void run_cow(unsigned count)
+{
+	char *memory = map_anonymous(count);
+	pid_t child;
+	int status;
+
+	memset(memory, 1, (size_t)count * PAGE);
+	child = MUST(fork());
+	if (child == 0) {
+		for (unsigned i = 0; i < count; i++)
+			memory[(size_t)i * PAGE] = 2;
+		_exit(0);
+	}
+	MUST(waitpid(child, &status, 0));
+	MUST(munmap(memory, (size_t)count * PAGE));
+}
+
+static void make_file(void)
+{
+	static char page[PAGE];
+
+	MUST(file_fd = open("/tmp/bench-map", O_RDWR | O_CREAT | O_TRUNC, 0600));
+	for (int i = 0; i < FILE_PAGES; i++)
+		MUST(write(file_fd, page, PAGE));
+}
+
+static void remove_file(void)
+{
+	close(file_fd);
+	unlink("/tmp/bench-map");
+}
+
+static void run_map_file(unsigned count)
+{
+	volatile char sum = 0;
+
+	while (count--) {
+		char *memory = mmap(NULL, FILE_PAGES * PAGE, PROT_READ, MAP_PRIVATE, file_fd, 0);
+
+		if (memory == MAP_FAILED)
+			abort();
+		for (int i = 0; i < FILE_PAGES; i++)
+			sum += memory[i * PAGE];
+		MUST(munmap(memory, FILE_PAGES * PAGE));
+	}
+}
+
+const struct row memory_rows[] = {
+	{ "mmap_munmap", NULL, 2000, run_mmap, NULL, NULL },
+	{ "fault_anonymous", "fault", 2048, run_fault, NULL, NULL },
+	{ "fault_cow", "fault", 1024, run_cow, NULL, NULL },
+	{ "map_file_64", "mapping of 64 pages", 100, run_map_file, make_file, remove_file },
+	{ 0 },
+};

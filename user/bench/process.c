@@ -1,0 +1,155 @@
+/* Rows of processes and threads, from a small parent and from one with 64 MiB written. */
+#define _GNU_SOURCE
+#include "bench.h"
+#include "../lib/selene_spawn.h"
+#include <errno.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LARGE = 64 << 20 };
+
+static char program[] = "/bench", *const arguments[] = { program, "--child", NULL };
+static char *const environment[] = { NULL };
+static char *large;
+
+int child_main(void);
+
+int child_main(void)
+{
+	return 0;
+}
+
+static void reap(pid_t child)
+{
+	int status;
+
+	MUST(waitpid(child, &status, 0));
+	if (status) {
+		fprintf(stderr, "a child ended with status %#x\n", status);
+		exit(1);
+	}
+}
+
+static void run_fork(unsigned count)
+{
+	while (count--) {
+		pid_t child = MUST(fork());
+
+		if (child == 0)
+			_exit(0);
+		reap(child);
+	}
+}
+
+static void run_fork_exec(unsigned count)
+{
+	while (count--) {
+		pid_t child = MUST(fork());
+
+		if (child == 0) {
+			execve(program, arguments, environment);
+			_exit(127);
+		}
+		reap(child);
+	}
+}
+
+static void run_vfork_exec(unsigned count)
+{
+	while (count--) {
+		pid_t child = vfork();
+
+		if (child == 0) {
+			execve(program, arguments, environment);
+			_exit(127);
+		}
+		reap(MUST(child));
+	}
+}
+
+static void run_posix_spawn(unsigned count)
+{
+	while (count--) {
+		pid_t child;
+		int error = posix_spawn(&child, program, NULL, NULL, arguments, environment);
+
+		if (error) {
+			errno = error;
+			perror("posix_spawn");
+			exit(1);
+		}
+		reap(child);
+	}
+}
+
+/* Selene's own call; Linux has none, where posix_spawn stands in. */
+static void run_spawn(unsigned count)
+{
+	struct selene_spawn_args call = {
+		.path = (uintptr_t)program,
+		.path_fd = -1,
+		.argv = (uintptr_t)arguments,
+		.envp = (uintptr_t)environment,
+	};
+
+	while (count--) {
+		long child = syscall(SELENE_SYS_spawn, &call, sizeof(call));
+
+		if (child < 0 && errno == ENOSYS) {
+			run_posix_spawn(count + 1);
+			return;
+		}
+		reap(MUST(child));
+	}
+}
+
+static void *thread_main(void *argument)
+{
+	return argument;
+}
+
+static void run_thread(unsigned count)
+{
+	while (count--) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, thread_main, NULL))
+			abort();
+		pthread_join(thread, NULL);
+	}
+}
+
+static void grow(void)
+{
+	large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (large == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	memset(large, 1, LARGE);
+}
+
+static void shrink(void)
+{
+	munmap(large, LARGE);
+}
+
+const struct row process_rows[] = {
+	{ "fork_exit", NULL, 50, run_fork, NULL, NULL },
+	{ "fork_exec", NULL, 30, run_fork_exec, NULL, NULL },
+	{ "vfork_exec", NULL, 30, run_vfork_exec, NULL, NULL },
+	{ "posix_spawn", NULL, 30, run_posix_spawn, NULL, NULL },
+	{ "spawn", NULL, 30, run_spawn, NULL, NULL },
+	{ "fork_exit_64m", NULL, 5, run_fork, grow, shrink },
+	{ "fork_exec_64m", NULL, 5, run_fork_exec, grow, shrink },
+	{ "vfork_exec_64m", NULL, 20, run_vfork_exec, grow, shrink },
+	{ "posix_spawn_64m", NULL, 20, run_posix_spawn, grow, shrink },
+	{ "spawn_64m", NULL, 20, run_spawn, grow, shrink },
+	{ "thread_create_join", NULL, 100, run_thread, NULL, NULL },
+	{ 0 },
+};
