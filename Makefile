@@ -30,7 +30,7 @@ LD := ld.lld
 OBJCOPY := $(CROSS_COMPILE)objcopy
 NM := $(CROSS_COMPILE)nm
 SETUP_TASKS := build clang
-CC_FLAGS := -march=rv64imac -Wshadow
+CC_FLAGS := -march=rv64imac
 CC_INCLUDES = -isystem $(shell clang -print-resource-dir)/include
 else
 CC := $(CROSS_COMPILE)gcc
@@ -124,9 +124,11 @@ $(O)/vdso/%.o: $(VDSO)/% $(O)/flags
 	$(Q)$(CC) -std=gnu11 $(CC_FLAGS) $(CODE_FLAGS) -g0 -fPIC -nostdinc $(CC_INCLUDES) \
 		$(WARNINGS) -MMD -MP -c -o $@ $<
 
-# A compiler without shared objects can have a linker that makes them when the format is named.
+# A linker for bare metal (riscv64-unknown-elf-) makes no shared objects; then the programs' does it.
+VDSO_LD = $(shell $(LD) -shared --version >/dev/null 2>&1 && echo $(LD) || echo $(USER_CROSS_COMPILE)ld)
+
 $(O)/vdso.so: $(VDSO_OBJECTS) $(VDSO)/vdso.lds
-	$(call say,LD,$@)$(LD) $(if $(CLANG),,-m elf64lriscv) $(VDSO_LINK) -o $@ $(VDSO_OBJECTS)
+	$(call say,LD,$@)$(VDSO_LD) $(VDSO_LINK) -o $@ $(VDSO_OBJECTS)
 	$(Q)$(OBJCOPY) --strip-unneeded $@
 
 $(O)/arch/$(ISA)/vdso_image.S.o: $(O)/vdso.so

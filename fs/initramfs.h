@@ -1,6 +1,4 @@
 #pragma once
-/* The root at boot: newc archives, plain or gzip, one behind the other. */
-#include <lib/types.h>
 
-/* Unpack @data into the root. 0; -EINVAL (the cause and the offset are logged), -ENOMEM. May sleep. */
-int initramfs_unpack(const void *data, size_t size);
+/* Unpack boot_memory's initrd into the root and give its frames away; boot_failure() with the cause. */
+void initramfs_unpack(void);

@@ -263,35 +263,43 @@ static struct path mount_detach(struct mount *mount)
 	return place;
 }
 
+/* [mount_lock] @mount, or what is mounted somewhere below it and carries nothing itself. */
+static struct mount *lowest_below(struct mount *mount)
+{
+	struct mount *other;
+	bool deeper;
+
+	do {
+		deeper = false;
+		list_for_each_entry(other, &mounts, link) {
+			if (other->parent == mount) {
+				mount = other;
+				deeper = true;
+				break;
+			}
+		}
+	} while (deeper);
+	return mount;
+}
+
 /* umount2(2) with MNT_DETACH: what is mounted below goes as well. */
 static void detach_tree(struct mount *mount)
 {
+	struct mount *lowest;
 	struct path place;
-	struct mount *child;
 
-	for (;;) {
-		child = NULL;
+	do {
 		spin_lock(&mount_lock);
-		struct mount *other;
-		list_for_each_entry(other, &mounts, link)
-			if (other->parent == mount)
-				child = other;
-		if (!child && list_empty(&mount->link)) {
+		lowest = lowest_below(mount);
+		if (list_empty(&lowest->link)) {
 			spin_unlock(&mount_lock);
 			return;
 		}
-		if (child && has_children(child)) {
-			/* Bottom up: a chain of mounts ends somewhere. */
-			while (has_children(child))
-				list_for_each_entry(other, &mounts, link)
-					if (other->parent == child)
-						child = other;
-		}
-		place = mount_detach(child ? child : mount);
+		place = mount_detach(lowest);
 		spin_unlock(&mount_lock);
 		path_put(&place);
-		mount_put(child ? child : mount);
-	}
+		mount_put(lowest);
+	} while (lowest != mount);
 }
 
 int mount_remove(const struct path *where, int flags)
@@ -345,32 +353,34 @@ void path_statfs(const struct path *path, struct statfs_result *result)
 		system->statfs(system, result);
 }
 
-int file_systems_sync(void)
+/* The mount after @mount (NULL: the first), counted; @mount is put. */
+static struct mount *mount_following(struct mount *mount)
 {
-	struct mount *mount, *next;
-	int result = 0;
+	struct list_node *next;
+	struct mount *found = NULL;
 
 	spin_lock(&mount_lock);
-	mount = list_first_entry(&mounts, struct mount, link);
-	while (&mount->link != &mounts) {
-		int error = 0;
-
-		atomic32_inc(&mount->references);
-		spin_unlock(&mount_lock);
-		if (mount->system->sync)
-			error = mount->system->sync(mount->system);
-		result = result ? result : error;
-		spin_lock(&mount_lock);
-		/* One that was unmounted meanwhile has no neighbours: what follows it is lost. */
-		if (list_empty(&mount->link))
-			next = list_entry(&mounts, struct mount, link);
-		else
-			next = list_next_entry(mount, link);
-		spin_unlock(&mount_lock);
-		mount_put(mount);
-		spin_lock(&mount_lock);
-		mount = next;
+	next = mount ? mount->link.next : mounts.next;
+	/* One that was unmounted meanwhile is its own neighbour: the rest is left out. */
+	if (next != &mounts && !(mount && next == &mount->link)) {
+		found = list_entry(next, struct mount, link);
+		atomic32_inc(&found->references);
 	}
 	spin_unlock(&mount_lock);
+	if (mount)
+		mount_put(mount);
+	return found;
+}
+
+int file_systems_sync(void)
+{
+	struct mount *mount = NULL;
+	int result = 0;
+
+	while ((mount = mount_following(mount))) {
+		int error = mount->system->sync ? mount->system->sync(mount->system) : 0;
+
+		result = result ? result : error;
+	}
 	return result;
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#undef PAGE_SIZE
 #include <boot/memory.h>
 #include <arch/mmu.h>
 #include "host.h"

@@ -1,6 +1,5 @@
 /* The nodes of /proc: lookup, listing, reading. A vnode is made for each name that is looked up. */
 #include <arch/time.h>
-#include <boot/initcall.h>
 #include <fs/procfs/procfs.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
@@ -457,9 +456,7 @@ static int proc_mount(const char *source, const char *data, struct file_system *
 	return 0;
 }
 
-static int proc_start(void)
+void procfs_init(void)
 {
 	file_system_register(&proc_type);
-	return 0;
 }
-INITCALL_FS(proc_start);

@@ -52,6 +52,8 @@ extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc
 extern const struct proc_entry proc_selene_entries[], proc_sys_entries[];
 extern const struct proc_entry proc_fd_member, proc_fdinfo_member;
 
+/* procfs.c: once at boot. */
+void procfs_init(void);
 /* links.c */
 s32 proc_fd_next(const struct proc_subject *subject, s32 after);
 int proc_follow_exe(const struct proc_subject *subject, struct path *target);

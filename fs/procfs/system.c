@@ -204,10 +204,8 @@ static const char *mount_options(const struct mount *mount)
 static bool show_mount(struct mount *mount, void *context)
 {
 	struct mounts_context *mounts = context;
-	struct path path = { mount->parent ? mount->parent : mount,
-			     mount->parent ? mount->mountpoint : mount->root };
 	char buffer[256];
-	const char *where = path_text(&path, buffer, sizeof(buffer));
+	const char *where = mount_text(mount, buffer, sizeof(buffer));
 	const char *type = mount->system->type->name;
 
 	if ((uintptr_t)where >= -4096ul)

@@ -11,7 +11,6 @@
 #include <debug/log.h>
 #include <debug/panic.h>
 #include <dev/device.h>
-#include <fs/initramfs.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/frame.h>
@@ -41,21 +40,6 @@ static void print_banner(void)
 	log_info("machine: %s; command line: \"%s\"", model ? model : "unnamed", command_line());
 }
 
-static void unpack_initramfs(void)
-{
-	paddr_t start = boot_memory.initrd_start, end = boot_memory.initrd_end;
-	int error;
-
-	if (start == end)
-		boot_failure("no initramfs: give the boot loader a cpio archive (QEMU: -initrd FILE)");
-	error = initramfs_unpack(direct_map(start), end - start);
-	if (error)
-		boot_failure("the initramfs cannot be unpacked (error %d): %s", -error,
-			     error == -ENOMEM ? "give the machine more memory" :
-						"make the archive again");
-	frame_add_range(start, end);
-}
-
 static void start_init(void)
 {
 	char *const *arguments = command_line_init_arguments();
@@ -80,7 +64,6 @@ static void boot_thread(void *argument)
 	initcalls_run(INITCALL_LEVEL_FS);
 	device_probe_all(0);
 	initcalls_run(INITCALL_LEVEL_DEVICE);
-	unpack_initramfs();
 	start_init();
 }
 

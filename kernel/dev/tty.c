@@ -12,7 +12,8 @@
 #include <mm/slab.h>
 #include <proc/process.h>
 
-static struct mutex terminals_lock;			/* RANK_NONE: innermost of the sleeping locks */
+/* Not ranked: only terminals' own locks are taken under it. */
+static struct mutex terminals_lock = MUTEX_INIT(terminals_lock);
 static struct list_node terminals = LIST_INIT(terminals);	/* [terminals_lock] */
 static struct terminal *console;			/* [terminals_lock] to write */
 static bool console_chosen;				/* [terminals_lock] by the command line */
@@ -421,7 +422,6 @@ static int terminal_start(void)
 	struct thread *thread;
 	int error;
 
-	mutex_init(&terminals_lock, RANK_NONE);
 	error = device_node_register("tty", S_IFCHR | 0666, DEVICE_NUMBER(MAJOR_CONSOLE, 0),
 				     &current_terminal_operations, NULL);
 	if (!error)

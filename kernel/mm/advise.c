@@ -42,7 +42,7 @@ static int advise_flags(struct mapping *mapping, vaddr_t start, vaddr_t end, uns
 {
 	if (((mapping->flags | set) & ~clear) == mapping->flags)
 		return 0;
-	mapping = mapping_cut(mapping, start, end);
+	mapping = mapping_cut(mapping, start, end, dead);
 	if (!mapping)
 		return -ENOMEM;
 	mapping->flags = (mapping->flags | set) & ~clear;

@@ -168,6 +168,9 @@ static void check_totals(struct audit *audit)
 	frame_statistics(&counted);
 	if (free != counted.free || free != lists)
 		complain(audit, ~(u64)0, "free frames", free, free != lists ? lists : counted.free);
+	if (audit->kinds[FRAME_KERNEL] != counted.kernel)
+		complain(audit, ~(u64)0, "kernel frames", audit->kinds[FRAME_KERNEL],
+			 counted.kernel);
 	if (audit->kinds[FRAME_USER] != counted.user)
 		complain(audit, ~(u64)0, "user frames", audit->kinds[FRAME_USER], counted.user);
 	if (audit->kinds[FRAME_OBJECT] != counted.object)

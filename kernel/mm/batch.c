@@ -10,10 +10,17 @@ void release_begin(struct release_batch *batch, struct space *space)
 	batch->count = 0;
 }
 
+/* Nobody else knows the frame, so that its own fields can hold the chain. */
+static __force_inline void chain_add(struct frame **chain, pte_t pte)
+{
+	struct frame *frame = frame_of(pte_frame(pte));
+
+	frame->chain = *chain;
+	*chain = frame;
+}
+
 bool release_add(struct release_batch *batch, vaddr_t address, pte_t pte)
 {
-	struct frame *frame;
-
 	/* What is not present is in no TLB. */
 	if (pte_prot(pte))
 		tlb_add(&batch->tlb, address);
@@ -21,9 +28,7 @@ bool release_add(struct release_batch *batch, vaddr_t address, pte_t pte)
 	case PAGE_BORROWED:
 		return false;
 	case PAGE_OWNED:
-		frame = frame_of(pte_frame(pte));
-		frame->chain = batch->owned;
-		batch->owned = frame;
+		chain_add(&batch->owned, pte);
 		return false;
 	default:
 		batch->counted[batch->count++] = pte;
@@ -94,6 +99,7 @@ void release_all(struct space *space)
 
 	while (address < USER_END && (entry = mmu_find(&space->mmu, &address, USER_END))) {
 		vaddr_t end = ALIGN_DOWN(address, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+		struct frame *owned = NULL;
 
 		for (; address < end; address += PAGE_SIZE, entry++) {
 			pte_t pte = *entry;
@@ -101,8 +107,12 @@ void release_all(struct space *space)
 			if (pte_empty(pte))
 				continue;
 			*entry = (pte_t){ 0 };
-			ownership_release(pte);
+			if (pte_state(pte) == PAGE_OWNED)
+				chain_add(&owned, pte);
+			else
+				ownership_release(pte);
 		}
+		frame_free_chain(owned);
 		schedule_if_needed();
 	}
 }

@@ -33,5 +33,8 @@ enum release_which { RELEASE_ALL, RELEASE_OBJECT_PAGES };
  */
 void release_range(struct release_batch *batch, struct space *space, vaddr_t start, vaddr_t end,
 		   enum release_which which);
-/* All entries of a space that no CPU runs and nothing refers to: no locks, no shootdown. */
+/*
+ * All entries of a space that no CPU runs and nothing refers to: no locks, no shootdown; an OWNED page
+ * costs no atomic operation and no counter that CPUs share. May sleep.
+ */
 void release_all(struct space *space);

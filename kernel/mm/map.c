@@ -22,7 +22,7 @@ int unmap_locked(struct space *space, vaddr_t start, vaddr_t end, struct list_no
 {
 	struct release_batch batch;
 	struct mapping *mapping;
-	int error = mapping_isolate(space, start, end);
+	int error = mapping_isolate(space, start, end, dead);
 
 	if (error)
 		return error;

@@ -229,19 +229,29 @@ static int split_at(struct space *space, vaddr_t address)
 	return mapping_split(mapping, address) ? 0 : -ENOMEM;
 }
 
-int mapping_isolate(struct space *space, vaddr_t start, vaddr_t end)
+int mapping_isolate(struct space *space, vaddr_t start, vaddr_t end, struct list_node *dead)
 {
+	struct mapping *upper;
 	int error = split_at(space, start);
 
-	return error ? error : split_at(space, end);
+	if (error)
+		return error;
+	error = split_at(space, end);
+	if (error) {
+		upper = mapping_at(space, start);
+		if (upper)
+			mapping_merge(upper, dead);
+	}
+	return error;
 }
 
-struct mapping *mapping_cut(struct mapping *mapping, vaddr_t start, vaddr_t end)
+struct mapping *mapping_cut(struct mapping *mapping, vaddr_t start, vaddr_t end,
+			    struct list_node *dead)
 {
 	struct space *space = mapping->space;
 
 	start = MAX(start, mapping->start);
-	if (mapping_isolate(space, start, MIN(end, mapping->end)))
+	if (mapping_isolate(space, start, MIN(end, mapping->end), dead))
 		return NULL;
 	return mapping_at(space, start);
 }

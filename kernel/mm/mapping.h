@@ -26,12 +26,13 @@ struct mapping *mapping_split(struct mapping *mapping, vaddr_t address);
 /* Join with equal neighbours; the survivor. */
 struct mapping *mapping_merge(struct mapping *mapping, struct list_node *dead);
 /*
- * Split at both ends of [start, end), so that every mapping is inside or outside. -ENOMEM: at most
- * an extra border is left, which means nothing.
+ * Split at both ends of [start, end), so that every mapping is inside or outside. -ENOMEM: it is all
+ * as before.
  */
-int mapping_isolate(struct space *space, vaddr_t start, vaddr_t end);
+int mapping_isolate(struct space *space, vaddr_t start, vaddr_t end, struct list_node *dead);
 /* Cut @mapping down to [start, end) in place: the part in it. NULL: out of memory. */
-struct mapping *mapping_cut(struct mapping *mapping, vaddr_t start, vaddr_t end);
+struct mapping *mapping_cut(struct mapping *mapping, vaddr_t start, vaddr_t end,
+			    struct list_node *dead);
 
 /* The mapping that holds @address, or NULL. Lock in any mode. */
 struct mapping *mapping_at(struct space *space, vaddr_t address);

@@ -4,6 +4,7 @@
 #include <mm/batch.h>
 #include <mm/object.h>
 #include <mm/slab.h>
+#include <sched/cpu.h>
 #include <sched/wait.h>
 
 static struct slab_cache radix_node_cache = {
@@ -80,13 +81,22 @@ static struct frame *page_remove(struct memory_object *object, u64 index)
 	return frame;
 }
 
+/* Once in a while in a loop over all pages: nobody else takes the CPU from us. */
+static void give_way(u64 index)
+{
+	if (index % 512 == 0)
+		schedule_if_needed();
+}
+
 void object_destroy_pages(struct memory_object *object)
 {
 	u64 index = 0;
 
 	assert(list_empty(&object->mappings));
-	while (radix_next(&object->pages, &index))
+	while (radix_next(&object->pages, &index)) {
 		frame_put(page_remove(object, index));
+		give_way(index);
+	}
 }
 
 /* [object] A fresh page into the index, counted by it and for the caller. */
@@ -229,6 +239,7 @@ static void drop_pages(struct memory_object *object, u64 first, u64 last)
 		mapping_zap(mapping, first, last);
 	while (radix_next(&object->pages, &index) && index <= last) {
 		frame_put(page_remove(object, index));
+		give_way(index);
 		if (index == last)
 			break;
 	}
@@ -243,22 +254,32 @@ void object_drop_pages(struct memory_object *object, u64 first, u64 last)
 	mutex_unlock(&object->lock);
 }
 
+/* [object], dropped meanwhile: zeros from @size to the end of its page (mm-hazards 2). */
+static void clear_tail(struct memory_object *object, u64 size)
+{
+	u64 index = size / PAGE_SIZE, used = size % PAGE_SIZE;
+	struct frame *tail = radix_lookup(&object->pages, index);
+
+	/* A page that is being read in gets its bytes from before the change: after it, then. */
+	while (tail && frame_has(tail, FRAME_BUSY)) {
+		page_wait(object, tail);
+		tail = radix_lookup(&object->pages, index);
+	}
+	if (tail)
+		memset((u8 *)frame_data(tail) + used, 0, PAGE_SIZE - used);
+}
+
 void object_set_size(struct memory_object *object, u64 size)
 {
-	struct frame *tail;
 	u64 before;
 
 	mutex_lock(&object->lock);
 	before = object->size;
 	WRITE_ONCE(object->size, size);
 	if (size < before) {
-		u64 pages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
-
-		drop_pages(object, pages, ~(u64)0);
-		tail = size % PAGE_SIZE ? radix_lookup(&object->pages, pages - 1) : NULL;
-		if (tail && !frame_has(tail, FRAME_BUSY))
-			memset((u8 *)frame_data(tail) + size % PAGE_SIZE, 0,
-			       PAGE_SIZE - size % PAGE_SIZE);
+		drop_pages(object, size / PAGE_SIZE + (size % PAGE_SIZE != 0), ~(u64)0);
+		if (size % PAGE_SIZE)
+			clear_tail(object, size);
 	}
 	mutex_unlock(&object->lock);
 }

@@ -18,7 +18,10 @@ struct object_operations {
 	 * object lock held; may sleep. 0 or -EIO, -ENOMEM. NULL: new pages are zeros (tmpfs).
 	 */
 	int (*fill)(struct memory_object *object, u64 index, void *data);
-	/* A page became dirty (first write, through a mapping or object_page_dirty()). Optional. */
+	/*
+	 * A page became dirty (first write, through a mapping or object_page_dirty()). Optional. A
+	 * space's lock may be held, so no inode's may be taken.
+	 */
 	void (*dirtied)(struct memory_object *object, u64 index);
 	/* The last reference is gone. Frees the object's container. No locks held. */
 	void (*release)(struct memory_object *object);

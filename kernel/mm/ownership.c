@@ -1,7 +1,6 @@
 #include <debug/panic.h>
 #include <mm/ownership.h>
 
-/* An OWNED page costs no atomic operation and no shared counter here: exit runs this per page. */
 void ownership_release(pte_t pte)
 {
 	struct frame *frame;

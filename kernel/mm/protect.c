@@ -58,7 +58,7 @@ static int protect_mapping(struct protection *change, struct mapping **at, vaddr
 		return -EACCES;
 	if (mapping->prot == prot)
 		return 0;
-	mapping = mapping_cut(mapping, start, end);
+	mapping = mapping_cut(mapping, start, end, dead);
 	if (!mapping)
 		return -ENOMEM;
 	mapping->prot = prot;

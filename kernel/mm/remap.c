@@ -175,13 +175,15 @@ static s64 remap_move(struct remap *remap, struct mapping *mapping)
 	}
 	/* Its borders first: after the move there must be nothing left that can fail. */
 	if (remap->old_end > remap->old && !(remap->flags & MREMAP_DONTUNMAP)) {
-		mapping = mapping_cut(mapping, remap->old, remap->old_end);
+		mapping = mapping_cut(mapping, remap->old, remap->old_end, remap->dead);
 		if (!mapping)
 			return -ENOMEM;
 	}
 	error = move(remap, mapping);
-	if (error)
+	if (error) {
+		mapping_merge(mapping, remap->dead);
 		return error;
+	}
 	if (remap->old_end > remap->old && !(remap->flags & MREMAP_DONTUNMAP))
 		unmap_locked(space, remap->old, remap->old_end, remap->dead);
 	mapping_merge(mapping_at(space, remap->new), remap->dead);

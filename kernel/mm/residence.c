@@ -121,7 +121,7 @@ static int set_locked(struct mapping *mapping, vaddr_t start, vaddr_t end, bool 
 
 	if (!(mapping->flags & MAPPING_LOCKED) == !lock || mapping->flags & MAPPING_DEVICE)
 		return 0;
-	mapping = mapping_cut(mapping, start, end);
+	mapping = mapping_cut(mapping, start, end, dead);
 	if (!mapping)
 		return -ENOMEM;
 	pages = (mapping->end - mapping->start) >> PAGE_SHIFT;

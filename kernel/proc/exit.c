@@ -213,6 +213,8 @@ static bool become_zombie_locked(struct process *process)
 
 		process_notify_parent_locked(process, signo ? CLD_KILLED : CLD_EXITED,
 					     signo ? signo : status >> 8 & 0xff);
+	} else if (process->parent) {
+		wait_wake_all(&process->parent->child_wait);
 	}
 	if (at_once)
 		process_unlink_locked(process);
@@ -260,8 +262,8 @@ static void finish_process(struct process *process)
 	    process->parent->session_id == process->session_id)
 		rescue_group_locked(process->group_id, process);
 	process->state = PROCESS_ZOMBIE;
-	wait_wake_all(&process->exit_wait);
 	at_once = become_zombie_locked(process);
+	wait_wake_all(&process->exit_wait);
 	tree_unlock(state);
 	if (at_once)
 		process_release(process);

@@ -36,8 +36,7 @@ enum lock_rank {
 struct thread;
 
 struct spinlock {
-	u32 ticket_next;
-	u32 ticket_serving;
+	u32 locked;
 #ifdef SELENE_DEBUG
 	enum lock_rank rank;
 	struct thread *holder;
@@ -84,6 +83,8 @@ struct mutex {
 #endif
 };
 
+/* For static ones that are taken before any start-up function could set them up; not rank-checked. */
+#define MUTEX_INIT(name) { .wait_lock = SPINLOCK_INIT(RANK_WAIT), .waiters = LIST_INIT((name).waiters) }
 void mutex_init(struct mutex *mutex, enum lock_rank rank);
 void mutex_lock(struct mutex *mutex);
 void mutex_lock_nested(struct mutex *mutex);

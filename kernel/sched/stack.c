@@ -2,7 +2,9 @@
  * Kernel stacks. The window that the port gives is cut into slots of twice a stack's size; the upper half
  * of a slot is the stack, the lower half is never mapped, so that an overflow faults. A free stack keeps
  * its frames: the next thread takes it over without touching page tables or other CPUs' TLBs. What is
- * above CACHED_MAX is given back by threads at their end, while they may still wait for a shootdown.
+ * above a share of all memory, or above CACHED_MIN when memory is short, is given back by threads at
+ * their end, while they may still wait for the shootdown; it is dear, hence rare.
+
  */
 #include <arch/thread.h>
 #include <debug/panic.h>
@@ -12,7 +14,7 @@
 #include <sched/runqueue.h>
 
 enum { STACK_PAGES = KERNEL_STACK_SIZE / PAGE_SIZE, SLOT_SIZE = 2 * KERNEL_STACK_SIZE };
-enum { SLOTS_MAX = 32768, CACHED_MAX = 32 };
+enum { SLOTS_MAX = 32768, CACHED_SHARE = 16, CACHED_MIN = 16 };
 
 struct kernel_stack {
 	vaddr_t base;			/* [const] lowest address */
@@ -24,6 +26,8 @@ static struct {
 	struct spinlock lock;		/* RANK_WAIT, interrupts off */
 	vaddr_t window;			/* [const] */
 	size_t slot_count;		/* [const] */
+	u64 cached_max;			/* [const] */
+	bool memory_short;		/* [atomic] */
 	u64 used[BITMAP_WORDS(SLOTS_MAX)];	/* [lock] slots that are mapped */
 	size_t hint;			/* [lock] none is free below it */
 	struct kernel_stack *free;	/* [lock] those that no CPU keeps */
@@ -33,12 +37,25 @@ static SLAB_CACHE(stack_cache, struct kernel_stack);
 /* Stacks that no thread has, on all CPUs and in the list. */
 static struct atomic64 free_count;
 
+/* Only asks: unmapping is not for any context. */
+static u64 shrink(void)
+{
+	WRITE_ONCE(stacks.memory_short, true);
+	return 0;
+}
+
+static struct frame_shrinker shrinker = { .shrink = shrink };
+
 void stack_init(void)
 {
+	struct frame_statistics memory;
 	size_t size;
 
 	stacks.window = mmu_stack_window(&size);
 	stacks.slot_count = MIN(size / SLOT_SIZE, (size_t)SLOTS_MAX);
+	frame_statistics(&memory);
+	stacks.cached_max = memory.total / STACK_PAGES / CACHED_SHARE;
+	frame_shrinker_register(&shrinker);
 }
 
 vaddr_t stack_base(const struct kernel_stack *stack)
@@ -168,13 +185,15 @@ void stack_free(struct kernel_stack *stack)
 
 void stack_trim(void)
 {
-	while (unlikely(atomic64_read(&free_count) > CACHED_MAX)) {
-		struct kernel_stack *stack = take_from_list();
+	u64 max = stacks.cached_max;
+	struct kernel_stack *stack;
 
-		if (!stack)
-			return;
-		stack_destroy(stack);
+	if (unlikely(READ_ONCE(stacks.memory_short))) {
+		WRITE_ONCE(stacks.memory_short, false);
+		max = CACHED_MIN;
 	}
+	while (unlikely(atomic64_read(&free_count) > max) && (stack = take_from_list()))
+		stack_destroy(stack);
 }
 
 u64 thread_stack_frames_cached(void)

@@ -8,6 +8,7 @@ static SLAB_CACHE(thread_cache, struct thread);
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_TABLE);
 static struct list_node all_threads = LIST_INIT(all_threads);	/* [all_lock] */
 static u64 all_count;						/* [all_lock] */
+void (*thread_release_hook)(struct thread *thread);
 
 /* First on the stack of a new thread, in the place of a return from thread_context_switch(). */
 static void begin(void *argument)
@@ -71,6 +72,8 @@ void thread_put(struct thread *thread)
 	list_remove(&thread->all_link);
 	all_count--;
 	spin_unlock(&all_lock);
+	if (thread->process)
+		thread_release_hook(thread);
 	stack_free(thread->stack_object);
 	slab_free(&thread_cache, thread);
 }

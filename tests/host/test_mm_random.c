@@ -1,4 +1,6 @@
-// sources: kernel/mm/*.c kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/printf.c kernel/lib/format.c kernel/lib/page.c kernel/debug/lock_check.c kernel/sched/spinlock.c kernel/sched/mutex.c kernel/sched/rwlock.c arch/host/*.c
+// sources: kernel/mm/*.c kernel/lib/radix.c kernel/lib/rbtree.c kernel/lib/printf.c
+// sources: kernel/lib/format.c kernel/lib/page.c kernel/debug/lock_check.c arch/host/*.c
+// sources: kernel/sched/spinlock.c kernel/sched/mutex.c kernel/sched/rwlock.c
 // flags: -Iarch/host/include -DSELENE_DEBUG -Dsnprintf=our_snprintf -Dvsnprintf=our_vsnprintf
 /*
  * Random calls by processes that fork from each other, on four CPUs with lazy TLBs, some with an

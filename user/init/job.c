@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define AUDIT "/proc/selene/audit"
+
 enum { EXIT_CANNOT_START = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
 /* The job while it runs: our ends of its pipes are the read ends of its outputs. */
@@ -193,13 +195,16 @@ static void outputs_drain(struct running *running)
 	}
 }
 
-static void report_send(int channel)
+/* The kernel's audit of its pages: after the job, and behind "before the job:" what it was before. */
+static void report_send(int channel, const char *before)
 {
 	size_t size;
-	char *report = file_read("/proc/selene/audit", &size);
-	if (report)
-		frame_send_bytes(channel, FRAME_REPORT, report, size);
-	free(report);
+	char *after = file_read(AUDIT, &size), *both;
+	if (after && before && asprintf(&both, "%s\nbefore the job:\n%s", after, before) > 0) {
+		frame_send_bytes(channel, FRAME_REPORT, both, strlen(both));
+		free(both);
+	}
+	free(after);
 }
 
 static uint32_t exit_code(int status)
@@ -225,6 +230,7 @@ bool job_run(const struct job *job)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
+	char *before = file_read(AUDIT, NULL);
 	uint32_t code = running_start(&running, job);
 	if (code == 0) {
 		outputs_forward(&running);
@@ -232,7 +238,8 @@ bool job_run(const struct job *job)
 		code = exit_code(running.status);
 	}
 	processes_end();
-	report_send(running.channel);
+	report_send(running.channel, before);
+	free(before);
 	exit_send(running.channel, code);
 	return true;
 }

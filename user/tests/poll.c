@@ -138,8 +138,12 @@ static void test_select(void)
 	fd_set in, out, except;
 	int ends[2];
 	REQUIRE(pipe(ends) == 0);
-	FD_ZERO(&in), FD_ZERO(&out), FD_ZERO(&except);
-	FD_SET(ends[0], &in), FD_SET(ends[1], &out), FD_SET(ends[0], &except);
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_ZERO(&except);
+	FD_SET(ends[0], &in);
+	FD_SET(ends[1], &out);
+	FD_SET(ends[0], &except);
 	CHECK_EQ(select(ends[1] + 1, &in, &out, &except, NULL), 1);
 	CHECK(!FD_ISSET(ends[0], &in) && FD_ISSET(ends[1], &out) && !FD_ISSET(ends[0], &except));
 	CHECK_EQ(write(ends[1], "x", 1), 1);

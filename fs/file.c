@@ -1,0 +1,302 @@
+#include <fs/mount.h>
+#include <fs/dentry.h>
+#include <fs/file.h>
+#include <lib/err.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <mm/space.h>
+#include <proc/process.h>
+
+enum { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE };
+
+static SLAB_CACHE(file_cache, struct file);
+
+struct file *file_create(const struct file_operations *operations, u32 flags, void *private)
+{
+	struct file *file = slab_alloc(&file_cache);
+
+	if (!file)
+		return ERR_PTR(-ENOMEM);
+	atomic32_set(&file->references, 1);
+	file->flags = flags;
+	file->operations = operations;
+	file->path = (struct path){ NULL, NULL };
+	file->vnode = NULL;
+	mutex_init(&file->position_lock, RANK_MOUNT);
+	file->position = 0;
+	file->private = private;
+	file->owner = 0;
+	file->owner_signal = 0;
+	return file;
+}
+
+struct file *file_create_anonymous(struct vnode *vnode, const char *name,
+				   const struct file_operations *operations, u32 flags, void *private)
+{
+	struct dentry *dentry = dentry_create(NULL, name, strlen(name), vnode);
+	struct file *file;
+
+	if (!dentry) {
+		vnode_put(vnode);
+		return ERR_PTR(-ENOMEM);
+	}
+	file = file_create(operations, flags, private);
+	if (IS_ERR(file)) {
+		dentry_put(dentry);
+		return file;
+	}
+	atomic32_inc(&anonymous_mount.references);
+	file->path = (struct path){ &anonymous_mount, dentry };
+	vnode_get(vnode);
+	file->vnode = vnode;
+	return file;
+}
+
+void file_put(struct file *file)
+{
+	struct vnode *vnode = file->vnode;
+
+	if (likely(!atomic32_dec_and_test(&file->references)))
+		return;
+	if (file->operations->release)
+		file->operations->release(file);
+	if (vnode) {
+		if (unlikely(vnode->locks))
+			lock_drop_owner(vnode, file);
+		if (file->flags & FILE_WRITER)
+			vnode_writer_put(vnode);
+		if (file->flags & FILE_EXECUTED && S_ISREG(vnode->mode))
+			vnode_execution_put(vnode);
+	}
+	if (file->path.dentry)
+		path_put(&file->path);
+	if (vnode)
+		vnode_put(vnode);
+	slab_free(&file_cache, file);
+}
+
+ssize_t file_read(struct file *file, struct io_iterator *iterator, s64 *position)
+{
+	if (!file_readable(file))
+		return -EBADF;
+	if (!file->operations->read)
+		return -EINVAL;
+	return file->operations->read(file, iterator, position);
+}
+
+ssize_t file_write(struct file *file, struct io_iterator *iterator, s64 *position)
+{
+	if (!file_writable(file))
+		return -EBADF;
+	if (!file->operations->write)
+		return -EINVAL;
+	return file->operations->write(file, iterator, position);
+}
+
+/* A file that several descriptors or threads have keeps its position under a lock. */
+static bool position_begin(struct file *file)
+{
+	bool locked = atomic32_read(&file->references) > 1;
+
+	if (locked)
+		mutex_lock(&file->position_lock);
+	return locked;
+}
+
+static void position_end(struct file *file, bool locked)
+{
+	if (locked)
+		mutex_unlock(&file->position_lock);
+}
+
+static ssize_t transfer_here(struct file *file, struct io_iterator *iterator,
+			     ssize_t (*transfer)(struct file *, struct io_iterator *, s64 *))
+{
+	ssize_t result;
+	bool locked;
+
+	if (!file->operations->seekable)
+		return transfer(file, iterator, NULL);
+	locked = position_begin(file);
+	result = transfer(file, iterator, &file->position);
+	position_end(file, locked);
+	return result;
+}
+
+ssize_t file_read_here(struct file *file, struct io_iterator *iterator)
+{
+	return transfer_here(file, iterator, file_read);
+}
+
+ssize_t file_write_here(struct file *file, struct io_iterator *iterator)
+{
+	return transfer_here(file, iterator, file_write);
+}
+
+ssize_t file_read_kernel(struct file *file, void *to, size_t size, s64 position)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct io_iterator iterator;
+		ssize_t got;
+
+		io_kernel(&iterator, (u8 *)to + done, size - done, true);
+		if (!file->operations->read)
+			return -EINVAL;
+		got = file->operations->read(file, &iterator, &position);
+		if (got < 0)
+			return got;
+		if (!got)
+			break;
+		done += got;
+	}
+	return done;
+}
+
+/* The next byte of data, or of a hole, at @offset or above. */
+static s64 seek_data(struct vnode *vnode, u64 offset, bool hole)
+{
+	struct memory_object *object = vnode->object;
+	u64 size = READ_ONCE(vnode->size), index = offset / PAGE_SIZE, found = index;
+
+	if (offset >= size)
+		return -ENXIO;
+	if (!object || object->operations->fill)
+		return hole ? size : offset;
+	mutex_lock(&object->lock);
+	if (!hole) {
+		if (!radix_next(&object->pages, &found))
+			found = ~0ull / PAGE_SIZE;
+	} else {
+		while (found * PAGE_SIZE < size && radix_lookup(&object->pages, found))
+			found++;
+	}
+	mutex_unlock(&object->lock);
+	offset = found == index ? offset : found * PAGE_SIZE;
+	if (offset < size)
+		return offset;
+	return hole ? (s64)size : -ENXIO;
+}
+
+static s64 seek_target(struct file *file, s64 offset, int whence)
+{
+	struct vnode *vnode = file->vnode;
+	s64 base = 0;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		base = file->position;
+		break;
+	case SEEK_END:
+		base = vnode && S_ISREG(vnode->mode) ? (s64)READ_ONCE(vnode->size) : 0;
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		return vnode ? seek_data(vnode, offset, whence == SEEK_HOLE) : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, offset, &base))
+		return -EOVERFLOW;
+	return base < 0 ? -EINVAL : base;
+}
+
+s64 file_seek(struct file *file, s64 offset, int whence)
+{
+	s64 result;
+	bool locked;
+
+	if (whence < SEEK_SET || whence > SEEK_HOLE)
+		return -EINVAL;
+	if (!file->operations->seekable && !file->operations->seek)
+		return -ESPIPE;
+	locked = position_begin(file);
+	if (file->operations->seek) {
+		result = file->operations->seek(file, offset, whence);
+	} else {
+		result = seek_target(file, offset, whence);
+		if (result >= 0)
+			file->position = result;
+	}
+	position_end(file, locked);
+	return result;
+}
+
+int file_sync(struct file *file, bool data_only)
+{
+	if (file->operations->sync)
+		return file->operations->sync(file, data_only);
+	/* What lives in memory alone is always as safe as it gets; what is no file cannot be. */
+	return file->vnode && (S_ISREG(file->vnode->mode) || S_ISDIR(file->vnode->mode)) ? 0 : -EINVAL;
+}
+
+int file_readdir(struct file *file, struct directory_sink *sink)
+{
+	struct vnode *vnode = file->vnode;
+	int error;
+
+	if (!vnode || !S_ISDIR(vnode->mode))
+		return -ENOTDIR;
+	if (file->operations->readdir)
+		return file->operations->readdir(file, sink);
+	if (!vnode->operations->readdir)
+		return -ENOTDIR;
+	read_lock(&vnode->lock);
+	error = vnode->links ? vnode->operations->readdir(vnode, file->position, sink) : -ENOENT;
+	read_unlock(&vnode->lock);
+	return error;
+}
+
+static ssize_t directory_read(struct file *file, struct io_iterator *iterator, s64 *position)
+{
+	return -EISDIR;
+}
+
+const struct file_operations directory_file_operations = {
+	.read = directory_read,
+	.seekable = true,
+};
+
+u32 file_poll(struct file *file, struct poll_table *table)
+{
+	if (!file->operations->poll)
+		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	return file->operations->poll(file, table);
+}
+
+/* mmap(2), "ERRORS": EACCES. What a descriptor may not write, a shared mapping never may. */
+static int map_access(struct file *file, struct map_request *request)
+{
+	bool shared = request->flags & MAPPING_SHARED;
+
+	if (!file_readable(file))
+		return -EACCES;
+	request->prot_max = PAGE_READ | PAGE_WRITE | PAGE_EXEC;
+	if (shared && !file_writable(file))
+		request->prot_max &= ~PAGE_WRITE;
+	if (file->path.mount && file->path.mount->flags & MS_NOEXEC) {
+		if (request->prot & PAGE_EXEC)
+			return -EPERM;
+		request->prot_max &= ~PAGE_EXEC;
+	}
+	return request->prot & ~request->prot_max ? -EACCES : 0;
+}
+
+int file_map(struct file *file, struct map_request *request)
+{
+	int error;
+
+	error = map_access(file, request);
+	if (error)
+		return error;
+	if (!file->operations->map)
+		return -ENODEV;
+	request->file = file;
+	error = file->operations->map(file, request);
+	if (!error && file->vnode && S_ISREG(file->vnode->mode) && !(file->flags & O_NOATIME))
+		vnode_touch(file->vnode, true, false, false);
+	return error;
+}

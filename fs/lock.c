@@ -1,0 +1,280 @@
+/*
+ * flock(2) and the record locks of fcntl(2). Two kinds that do not see each other: an open file's over the whole
+ * file, and an owner's over ranges. No search for deadlocks among waiters: EDEADLK is never returned.
+ */
+#include <fs/file.h>
+#include <lib/errno.h>
+#include <lib/list.h>
+#include <mm/slab.h>
+#include <proc/process.h>
+
+struct held_lock {
+	struct list_node link;		/* [list] */
+	void *owner;
+	u64 start, end;			/* inclusive */
+	s32 pid;
+	bool whole;			/* flock */
+	enum lock_type type;
+};
+
+struct lock_list {
+	struct spinlock lock;		/* RANK_TABLE */
+	struct list_node held;		/* [lock] */
+	struct wait_queue changed;
+};
+
+static SLAB_CACHE(held_cache, struct held_lock);
+
+static struct lock_list *list_of(struct vnode *vnode)
+{
+	struct lock_list *list = read_acquire(&vnode->locks);
+	void *expected = NULL;
+
+	if (list)
+		return list;
+	list = kmalloc(sizeof(*list));
+	if (!list)
+		return NULL;
+	spin_init(&list->lock, RANK_TABLE);
+	list_init(&list->held);
+	wait_queue_init(&list->changed);
+	if (!atomic_replace_value(&vnode->locks, &expected, (void *)list)) {
+		kfree(list);
+		list = expected;
+	}
+	return list;
+}
+
+void lock_free(struct vnode *vnode)
+{
+	struct lock_list *list = vnode->locks;
+
+	while (!list_empty(&list->held)) {
+		struct held_lock *held = list_first_entry(&list->held, struct held_lock, link);
+
+		list_remove(&held->link);
+		slab_free(&held_cache, held);
+	}
+	kfree(list);
+	vnode->locks = NULL;
+}
+
+/* [list] The first lock that stands in the way of @wanted. */
+static struct held_lock *find_conflict(struct lock_list *list, const struct held_lock *wanted)
+{
+	struct held_lock *held;
+
+	list_for_each_entry(held, &list->held, link) {
+		if (held->whole != wanted->whole || held->owner == wanted->owner ||
+		    held->start > wanted->end || held->end < wanted->start)
+			continue;
+		if (held->type == LOCK_WRITE || wanted->type == LOCK_WRITE)
+			return held;
+	}
+	return NULL;
+}
+
+/*
+ * [list] Cut [start, end] out of what @wanted's owner holds; one lock may become two, the second in *@spare. True:
+ * something changed. Freed ones go to @dead.
+ */
+static bool cut_out(struct lock_list *list, const struct held_lock *wanted,
+		    struct held_lock **spare, struct list_node *dead)
+{
+	struct held_lock *held, *next;
+	bool changed = false;
+
+	list_for_each_entry_safe(held, next, &list->held, link) {
+		if (held->whole != wanted->whole || held->owner != wanted->owner ||
+		    held->start > wanted->end || held->end < wanted->start)
+			continue;
+		changed = true;
+		if (held->start < wanted->start && held->end > wanted->end) {
+			struct held_lock *rest = *spare;
+
+			*spare = NULL;
+			*rest = *held;
+			rest->start = wanted->end + 1;
+			held->end = wanted->start - 1;
+			list_add_after(&rest->link, &held->link);
+			break;
+		}
+		if (held->start < wanted->start) {
+			held->end = wanted->start - 1;
+		} else if (held->end > wanted->end) {
+			held->start = wanted->end + 1;
+		} else {
+			list_remove(&held->link);
+			list_add_tail(dead, &held->link);
+		}
+	}
+	return changed;
+}
+
+/* [list] Neighbours and overlaps of the same type become one with @made. */
+static void merge(struct lock_list *list, struct held_lock *made, struct list_node *dead)
+{
+	struct held_lock *held, *next;
+
+	list_for_each_entry_safe(held, next, &list->held, link) {
+		if (held == made || held->whole != made->whole || held->owner != made->owner ||
+		    held->type != made->type)
+			continue;
+		if ((made->end != ~0ull && held->start > made->end + 1) ||
+		    (held->end != ~0ull && held->end + 1 < made->start))
+			continue;
+		made->start = MIN(made->start, held->start);
+		made->end = MAX(made->end, held->end);
+		list_remove(&held->link);
+		list_add_tail(dead, &held->link);
+	}
+}
+
+static void free_all(struct list_node *dead)
+{
+	struct held_lock *held, *next;
+
+	list_for_each_entry_safe(held, next, dead, link)
+		slab_free(&held_cache, held);
+}
+
+/* One try: 0 or -EAGAIN. @made (NULL: unlocking) and @spare are used up or freed. */
+static int lock_try(struct lock_list *list, const struct held_lock *wanted, struct held_lock *made,
+		    struct held_lock *spare)
+{
+	struct list_node dead;
+	bool changed = false;
+	int error = 0;
+
+	list_init(&dead);
+	spin_lock(&list->lock);
+	if (wanted->type != LOCK_NONE && find_conflict(list, wanted)) {
+		error = -EAGAIN;
+	} else {
+		changed = cut_out(list, wanted, &spare, &dead);
+		if (made) {
+			*made = *wanted;
+			list_add_tail(&list->held, &made->link);
+			merge(list, made, &dead);
+			made = NULL;
+		}
+	}
+	spin_unlock(&list->lock);
+	free_all(&dead);
+	if (made)
+		slab_free(&held_cache, made);
+	if (spare)
+		slab_free(&held_cache, spare);
+	if (changed)
+		wait_wake_all(&list->changed);
+	return error;
+}
+
+static int lock_attempt(struct lock_list *list, const struct held_lock *wanted)
+{
+	struct held_lock *made = NULL, *spare = slab_alloc(&held_cache);
+
+	if (spare && wanted->type != LOCK_NONE) {
+		made = slab_alloc(&held_cache);
+		if (!made) {
+			slab_free(&held_cache, spare);
+			spare = NULL;
+		}
+	}
+	return spare ? lock_try(list, wanted, made, spare) : -ENOLCK;
+}
+
+static bool has_conflict(struct lock_list *list, const struct held_lock *wanted)
+{
+	bool found;
+
+	spin_lock(&list->lock);
+	found = find_conflict(list, wanted) != NULL;
+	spin_unlock(&list->lock);
+	return found;
+}
+
+static int lock_set(struct vnode *vnode, const struct held_lock *wanted, bool block)
+{
+	struct lock_list *list;
+	int error;
+
+	if (wanted->type == LOCK_NONE && !read_acquire(&vnode->locks))
+		return 0;
+	list = list_of(vnode);
+	if (!list)
+		return -ENOLCK;
+	for (;;) {
+		error = lock_attempt(list, wanted);
+		if (error != -EAGAIN || !block)
+			return error;
+		if (wait_event_interruptible(&list->changed, !has_conflict(list, wanted)))
+			return -ERESTARTSYS;
+	}
+}
+
+int lock_flock(struct file *file, enum lock_type type, bool block)
+{
+	struct held_lock wanted = { .owner = file, .end = ~0ull, .whole = true, .type = type };
+
+	if (!file->vnode)
+		return -EINVAL;
+	return lock_set(file->vnode, &wanted, block);
+}
+
+static struct held_lock held_from(void *owner, struct file *file,
+				  const struct file_range_lock *range)
+{
+	return (struct held_lock){
+		.owner = owner, .start = range->start, .end = range->end, .type = range->type,
+		.pid = owner == file ? -1 : process_current()->id->number,
+	};
+}
+
+int lock_range(struct file *file, void *owner, const struct file_range_lock *range, bool block)
+{
+	struct held_lock wanted = held_from(owner, file, range);
+
+	if (!file->vnode)
+		return -EINVAL;
+	return lock_set(file->vnode, &wanted, block);
+}
+
+void lock_test(struct file *file, void *owner, struct file_range_lock *wanted)
+{
+	struct held_lock probe = held_from(owner, file, wanted), *found = NULL;
+	struct lock_list *list = file->vnode ? read_acquire(&file->vnode->locks)
+					     : NULL;
+
+	if (list) {
+		spin_lock(&list->lock);
+		found = find_conflict(list, &probe);
+		if (found)
+			*wanted = (struct file_range_lock){ found->type, found->start, found->end,
+							    found->pid };
+		spin_unlock(&list->lock);
+	}
+	if (!found)
+		wanted->type = LOCK_NONE;
+}
+
+void lock_drop_owner(struct vnode *vnode, void *owner)
+{
+	struct lock_list *list = vnode->locks;
+	struct held_lock *held, *next;
+	struct list_node dead;
+
+	list_init(&dead);
+	spin_lock(&list->lock);
+	list_for_each_entry_safe(held, next, &list->held, link) {
+		if (held->owner == owner) {
+			list_remove(&held->link);
+			list_add_tail(&dead, &held->link);
+		}
+	}
+	spin_unlock(&list->lock);
+	if (list_empty(&dead))
+		return;
+	free_all(&dead);
+	wait_wake_all(&list->changed);
+}

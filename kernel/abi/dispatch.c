@@ -1,0 +1,88 @@
+/* From the trap to the handler, and back. */
+#include <abi/handler.h>
+#include <abi/trace.h>
+#include <arch/trap.h>
+#include <lib/errno.h>
+#include <proc/process.h>
+#include <proc/spawn_abi.h>
+#include <proc/tree.h>
+
+/* Linux's numbers are their own slots; Selene's own call, far above them, has the last one. */
+enum { LINUX_NUMBERS = 512, OWN_SLOT = LINUX_NUMBERS, SLOTS };
+
+static const struct syscall table[SLOTS] = {
+#define SYSCALL(number, name_, handler_, status_, ...)                                             \
+	[(long)(number) < LINUX_NUMBERS ? (long)(number) : OWN_SLOT] = {                                       \
+		.name = #name_, .handler = (handler_), .status = (status_),                        \
+		.arguments = { __VA_ARGS__ },                                                      \
+	},
+#include <abi/table.h>
+#undef SYSCALL
+};
+
+static struct atomic32 unimplemented[SLOTS];	/* the last one: every number above Linux's */
+
+const struct syscall *syscall_find(long number)
+{
+	const struct syscall *call = NULL;
+
+	if ((unsigned long)number < LINUX_NUMBERS)
+		call = &table[number];
+	else if (number == SELENE_SYS_spawn)
+		call = &table[OWN_SLOT];
+	return call && call->handler ? call : NULL;
+}
+
+static long count_unimplemented(long number)
+{
+	unsigned long slot = (unsigned long)number < LINUX_NUMBERS ? (unsigned long)number : OWN_SLOT;
+
+	atomic32_inc(&unimplemented[slot]);
+	return -ENOSYS;
+}
+
+void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *context), void *context)
+{
+	for (long slot = 0; slot < SLOTS; slot++) {
+		u32 count = atomic32_read(&unimplemented[slot]);
+
+		if (count && !visit(slot < LINUX_NUMBERS ? slot : -1, count, context))
+			return;
+	}
+}
+
+static long call_handler(const struct syscall *call, const struct trap_frame *frame)
+{
+	return call->handler(trap_argument(frame, 0), trap_argument(frame, 1), trap_argument(frame, 2),
+			     trap_argument(frame, 3), trap_argument(frame, 4), trap_argument(frame, 5));
+}
+
+static long call_traced(const struct syscall *call, const struct trap_frame *frame)
+{
+	struct syscall_trace trace;
+	long result;
+
+	syscall_trace_enter(&trace, call, frame);
+	result = call ? call_handler(call, frame) : count_unimplemented(trap_syscall_number(frame));
+	syscall_trace_leave(&trace, result);
+	return result;
+}
+
+void syscall_dispatch(struct trap_frame *frame)
+{
+	struct thread *thread = thread_current();
+	const struct syscall *call = syscall_find(trap_syscall_number(frame));
+	long result;
+
+	if (unlikely(atomic32_read(&thread->work) & WORK_TRACE))
+		result = call_traced(call, frame);
+	else if (likely(call))
+		result = call_handler(call, frame);
+	else
+		result = count_unimplemented(trap_syscall_number(frame));
+	trap_set_result(frame, result);
+	/* The signal that interrupted the call may be another thread's by now; the restart is still ours. */
+	if (unlikely((unsigned long)(result + ERESTART_RESTARTBLOCK) <=
+		     ERESTART_RESTARTBLOCK - ERESTARTSYS))
+		thread_add_work(thread, WORK_SIGNAL);
+}

@@ -1,0 +1,276 @@
+/* Clocks and sleeping: clock_gettime(2), clock_nanosleep(2), times(2). */
+#include <abi/handler.h>
+#include <arch/time.h>
+#include <arch/user.h>
+#include <lib/errno.h>
+#include <proc/credentials.h>
+#include <proc/process.h>
+#include <sched/timer.h>
+#include <sched/wait.h>
+
+enum { NS_PER_SECOND = 1000000000, NS_PER_MICROSECOND = 1000, NS_PER_CLOCK_TICK = 10000000 };
+enum {
+	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
+	CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
+	CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI = 11,
+	TIMER_ABSTIME = 1,
+	/* clock_getcpuclockid(3): negative ids hold a pid and what to measure. */
+	CPU_CLOCK_KIND = 3, CPU_CLOCK_THREAD = 4, CPU_CLOCK_USED = 2,
+};
+#define NS_MAX ((u64)INT64_MAX)
+
+int time_spec_in(vaddr_t address, u64 *ns)
+{
+	struct time_spec time;
+
+	if (copy_in(&time, address, sizeof(time)))
+		return -EFAULT;
+	if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= NS_PER_SECOND)
+		return -EINVAL;
+	/* 292 years are for ever. */
+	if ((u64)time.seconds >= NS_MAX / NS_PER_SECOND)
+		*ns = NS_MAX;
+	else
+		*ns = (u64)time.seconds * NS_PER_SECOND + (u64)time.nanoseconds;
+	return 0;
+}
+
+int time_spec_out(vaddr_t address, u64 ns)
+{
+	struct time_spec time = {
+		.seconds = (s64)(ns / NS_PER_SECOND), .nanoseconds = (s64)(ns % NS_PER_SECOND),
+	};
+
+	return copy_out(address, &time, sizeof(time));
+}
+
+static u64 realtime(void)
+{
+	return time_now() + (u64)time_realtime_offset();
+}
+
+static u64 process_cpu_time(struct process *process)
+{
+	u64 user, system;
+
+	process_times(process, &user, &system);
+	return user + system;
+}
+
+static u64 thread_cpu_time(struct thread *thread)
+{
+	u64 user, system;
+
+	thread_times(thread, &user, &system);
+	return user + system;
+}
+
+/* User time, or all of it: what is user time is only sampled, so the kinds before it are not offered. */
+static int read_cpu_clock(int clock, u64 *ns)
+{
+	s32 id = ~(clock >> 3);
+	struct process *process;
+	struct thread *thread;
+
+	if ((clock & CPU_CLOCK_KIND) != CPU_CLOCK_USED)
+		return -EINVAL;
+	if (clock & CPU_CLOCK_THREAD) {
+		thread = thread_find(id ? id : thread_current()->tid);
+		if (!thread || thread->process != process_current()) {
+			if (thread)
+				thread_put(thread);
+			return -EINVAL;
+		}
+		*ns = thread_cpu_time(thread);
+		thread_put(thread);
+		return 0;
+	}
+	process = process_find(id ? id : process_current()->id->number);
+	if (!process)
+		return -EINVAL;
+	*ns = process_cpu_time(process);
+	process_put(process);
+	return 0;
+}
+
+static int read_clock(int clock, u64 *ns)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_TAI:
+		*ns = realtime();
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		*ns = time_now();
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+		*ns = process_cpu_time(process_current());
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		*ns = thread_cpu_time(thread_current());
+		return 0;
+	default:
+		return clock < 0 ? read_cpu_clock(clock, ns) : -EINVAL;
+	}
+}
+
+SYSCALL_2(sys_clock_gettime, clock, address)
+{
+	u64 ns;
+	int error = read_clock((int)clock, &ns);
+
+	return error ? error : time_spec_out(address, ns);
+}
+
+SYSCALL_2(sys_clock_getres, clock, address)
+{
+	u64 ns;
+	int error = read_clock((int)clock, &ns);
+
+	return error || !address ? error : time_spec_out(address, 1);
+}
+
+static int set_realtime(u64 ns)
+{
+	if (!credentials_capable(CAP_SYS_TIME))
+		return -EPERM;
+	time_set_realtime((s64)ns);
+	return 0;
+}
+
+SYSCALL_2(sys_clock_settime, clock, address)
+{
+	u64 ns;
+	int error;
+
+	if ((int)clock != CLOCK_REALTIME)
+		return -EINVAL;
+	error = time_spec_in(address, &ns);
+	return error ? error : set_realtime(ns);
+}
+
+/* struct timeval and the obsolete struct timezone. */
+SYSCALL_2(sys_gettimeofday, time, zone)
+{
+	const u64 utc = 0;
+	u64 now = realtime();
+	struct time_spec value = {
+		.seconds = (s64)(now / NS_PER_SECOND),
+		.nanoseconds = (s64)(now % NS_PER_SECOND / NS_PER_MICROSECOND),
+	};
+
+	if (time && copy_out(time, &value, sizeof(value)))
+		return -EFAULT;
+	return zone && copy_out(zone, &utc, sizeof(utc)) ? -EFAULT : 0;
+}
+
+SYSCALL_2(sys_settimeofday, time, zone)
+{
+	struct time_spec value;
+	u64 ignored;
+
+	if (zone && copy_in(&ignored, zone, sizeof(ignored)))
+		return -EFAULT;
+	if (!time)
+		return credentials_capable(CAP_SYS_TIME) ? 0 : -EPERM;
+	if (copy_in(&value, time, sizeof(value)))
+		return -EFAULT;
+	if (value.seconds < 0 || (u64)value.seconds >= NS_MAX / NS_PER_SECOND ||
+	    value.nanoseconds < 0 || value.nanoseconds >= NS_PER_SECOND / NS_PER_MICROSECOND)
+		return -EINVAL;
+	return set_realtime((u64)value.seconds * NS_PER_SECOND +
+			    (u64)value.nanoseconds * NS_PER_MICROSECOND);
+}
+
+/* Until @deadline of time_now(). The caller of a relative sleep is told what is left of it. */
+static long sleep_until(u64 deadline, vaddr_t remainder, bool absolute)
+{
+	struct user_thread *user = thread_current()->user;
+	u64 now;
+	int error;
+
+	do {
+		error = thread_block(deadline, WAIT_INTERRUPTIBLE);
+	} while (!error && time_now() < deadline);
+	if (error != -EINTR)
+		return 0;
+	if (absolute)
+		return -ERESTARTNOHAND;
+	now = time_now();
+	if (now >= deadline)
+		return 0;
+	if (remainder && time_spec_out(remainder, deadline - now))
+		return -EFAULT;
+	user->restart_deadline = deadline;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_relative(u64 ns, vaddr_t remainder)
+{
+	struct user_thread *user = thread_current()->user;
+	u64 deadline = user->restart_deadline;
+
+	/* Interrupted before, and no handler ran: the same sleep goes on. */
+	user->restart_deadline = 0;
+	if (!deadline)
+		deadline = time_now() + ns;
+	return sleep_until(deadline, remainder, false);
+}
+
+SYSCALL_2(sys_nanosleep, request, remainder)
+{
+	u64 ns;
+	int error = time_spec_in(request, &ns);
+
+	return error ? error : sleep_relative(ns, remainder);
+}
+
+SYSCALL_4(sys_clock_nanosleep, clock_argument, flags, request, remainder)
+{
+	int clock = (int)clock_argument;
+	s64 offset = 0;
+	u64 ns, unused;
+	int error;
+
+	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
+		offset = time_realtime_offset();
+	else if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+		return clock != CLOCK_THREAD_CPUTIME_ID && !read_clock(clock, &unused) ? -EOPNOTSUPP : -EINVAL;
+	error = time_spec_in(request, &ns);
+	if (error)
+		return error;
+	if (!(flags & TIMER_ABSTIME))
+		return sleep_relative(ns, remainder);
+	/* A time before the machine started is over. */
+	if (offset > 0 && ns <= (u64)offset)
+		return 0;
+	return sleep_until(ns - (u64)offset, 0, true);
+}
+
+/* The time-outs of restarted calls are in their own handlers; there is nothing else to restart. */
+SYSCALL_0(sys_restart_syscall)
+{
+	return -EINTR;
+}
+
+SYSCALL_1(sys_times, address)
+{
+	struct process *process = process_current();
+	u64 user, system;
+	s64 ticks[4];
+
+	process_times(process, &user, &system);
+	ticks[0] = (s64)(user / NS_PER_CLOCK_TICK);
+	ticks[1] = (s64)(system / NS_PER_CLOCK_TICK);
+	ticks[2] = (s64)(process->children_user / NS_PER_CLOCK_TICK);
+	ticks[3] = (s64)(process->children_system / NS_PER_CLOCK_TICK);
+	if (address && copy_out(address, ticks, sizeof(ticks)))
+		return -EFAULT;
+	return (long)(time_now() / NS_PER_CLOCK_TICK);
+}

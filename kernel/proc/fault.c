@@ -1,0 +1,67 @@
+/* What the port reports of programs: page faults and exceptions become progress or signals. */
+#include <arch/tlb.h>
+#include <arch/trap.h>
+#include <lib/errno.h>
+#include <mm/space.h>
+#include <proc/oom.h>
+#include <proc/process.h>
+
+/*
+ * mm-hazards 9: a fault that repeats although the entry permits the access is a stale translation of this
+ * CPU; dropping it is always allowed. (Other threads may rightly cause any number of repetitions.)
+ */
+static void note_fault(struct user_thread *user, vaddr_t address)
+{
+	if (user->fault_address != address) {
+		user->fault_address = address;
+		user->fault_count = 0;
+		return;
+	}
+	if (++user->fault_count >= 2)
+		tlb_flush_local_all();
+}
+
+static void send_signal(int error, vaddr_t address)
+{
+	switch (error) {
+	case -EACCES:
+		signal_force_fault(SIGSEGV, SEGV_ACCERR, address);
+		break;
+	case -ENXIO:
+		signal_force_fault(SIGBUS, BUS_ADRERR, address);
+		break;
+	case -EIO:
+		signal_force_fault(SIGBUS, BUS_OBJERR, address);
+		break;
+	default:
+		signal_force_fault(SIGSEGV, SEGV_MAPERR, address);
+		break;
+	}
+}
+
+int page_fault(vaddr_t address, enum fault_access access, bool from_user)
+{
+	struct thread *thread = thread_current();
+	struct space *space = space_current();
+	int error = -EFAULT;
+
+	if (!space || thread->faults_disabled)
+		return -EFAULT;
+	note_fault(thread->user, address);
+	while (address < USER_END) {
+		error = space_fault(space, address, access);
+		if (error != -ENOMEM)
+			break;
+		/* Either memory was won, or this process is the one to end, on its way to user mode. */
+		if (oom_kill())
+			return from_user ? 0 : -ENOMEM;
+	}
+	if (error && from_user)
+		send_signal(error, address);
+	return error;
+}
+
+void user_exception(int signo, int code, vaddr_t address)
+{
+	signal_force_fault(signo, code, address);
+}
