@@ -14,7 +14,7 @@ B := build
 O := $(B)$(if $(DEBUG),/debug)
 ifeq ($(V),)
 Q := @
-say = @printf '  %-8s%s\n' $(1) $(2);
+say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-8s%s\n' $(1) $(2);)
 endif
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -186,7 +186,7 @@ debug: all
 	@echo 'In another terminal: gdb-multiarch -x scripts/gdb/selene.py $(O)/selene.elf'
 	@scripts/run --debug --kernel $(O)/Image $(RUN)
 
-test: user
+test:
 	@scripts/setup test
 	@tests/run
 
@@ -194,9 +194,8 @@ test-host:
 	@scripts/setup test
 	@tests/host/run
 
-test-system: user
+test-system: user kernel
 	@scripts/setup test
-	@$(MAKE) --no-print-directory kernel
 	@$(MAKE) --no-print-directory DEBUG=1 kernel
 	@tests/system/run
 

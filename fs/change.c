@@ -8,9 +8,10 @@ static int check_size(struct vnode *vnode, u64 size)
 	u64 limit = process_current() ? process_limit(RLIMIT_FSIZE) : RLIMIT_INFINITY;
 	struct signal_info info = { .signo = SIGXFSZ, .code = SI_KERNEL };
 
-	if (!S_ISREG(vnode->mode) || !vnode->object)
+	if (!S_ISREG(vnode->mode))
 		return S_ISDIR(vnode->mode) ? -EISDIR : -EINVAL;
-	if (size <= vnode->size || size <= limit)
+	/* Files without contents of their own (procfs) have their own idea of sizes. */
+	if (!vnode->object || size <= vnode->size || size <= limit)
 		return 0;
 	signal_send_thread(thread_current(), &info);
 	return -EFBIG;

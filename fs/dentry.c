@@ -317,6 +317,9 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, siz
 	error = directory->operations->lookup(directory, name, length, &found);
 	if (error && error != -ENOENT)
 		return ERR_PTR(error);
+	/* Whose it is may be computed, and permissions are checked next. */
+	if (found && found->operations->revalidate && found->operations->refresh)
+		found->operations->refresh(found);
 	dentry = dentry_create(parent, name, length, found);
 	if (!dentry) {
 		if (found)

@@ -156,7 +156,7 @@ struct file *file_create_anonymous(struct vnode *vnode, const char *name,
 				   const struct file_operations *operations, u32 flags, void *private);
 /*
  * mmap(2): fill in @request's object, offset or frame_base and prot_max from its prot, flags and offset
- * (MAPPING_SHARED). An object is counted for the caller. -EACCES, -EPERM (noexec), -ENODEV.
+ * (MAPPING_SHARED). @file keeps the object alive; it is not counted. -EACCES, -EPERM (noexec), -ENODEV.
  */
 int file_map(struct file *file, struct map_request *request);
 /* lseek(2). */
@@ -195,3 +195,5 @@ void lock_free(struct vnode *vnode);
 
 /* A file of a new unnamed tmpfs vnode: memfd_create(2). ERR_PTR. */
 struct file *tmpfs_create_memfd(const char *name, u32 flags);
+/* fallocate(2): @mode 0, KEEP_SIZE, PUNCH_HOLE; others -EOPNOTSUPP. */
+int file_allocate(struct file *file, int mode, s64 offset, s64 size);

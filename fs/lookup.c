@@ -157,17 +157,21 @@ static int follow_text(struct walk *walk, struct vnode *vnode)
 	return error;
 }
 
-/* The place itself, when the file system knows it. */
+/* The place itself, when the file system knows it; -EINVAL: only the text is known. */
 static int follow_magic(struct walk *walk, struct vnode *vnode)
 {
 	struct path target;
 	int error;
 
-	if (walk->flags & (LOOKUP_NO_MAGIC | LOOKUP_BENEATH | LOOKUP_IN_ROOT))
-		return walk->flags & LOOKUP_NO_MAGIC ? -ELOOP : -EXDEV;
+	if (!vnode->operations->follow)
+		return -EINVAL;
 	error = vnode->operations->follow(vnode, &target);
 	if (error)
 		return error;
+	if (walk->flags & (LOOKUP_NO_MAGIC | LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+		path_put(&target);
+		return walk->flags & LOOKUP_NO_MAGIC ? -ELOOP : -EXDEV;
+	}
 	path_put(&walk->path);
 	walk->path = target;
 	return 0;
@@ -179,17 +183,16 @@ static int walk_follow(struct walk *walk, struct dentry *link)
 	struct vnode *vnode = link->vnode;
 	int error;
 
-	if (walk->flags & LOOKUP_NO_SYMLINKS || ++walk->links > SYMLINK_DEPTH_MAX) {
+	if (walk->flags & LOOKUP_NO_SYMLINKS || ++walk->links > SYMLINK_DEPTH_MAX)
 		error = -ELOOP;
-	} else if (vnode->operations->follow) {
+	else
 		error = follow_magic(walk, vnode);
-		/* What is left, if anything, goes on from there. */
-		if (!error && walk->slash && !S_ISDIR(path_vnode(&walk->path)->mode))
-			error = -ENOTDIR;
-	} else {
+	if (error == -EINVAL) {
 		error = follow_text(walk, vnode);
 		if (!error)
 			error = 1;
+	} else if (!error && walk->slash && !S_ISDIR(path_vnode(&walk->path)->mode)) {
+		error = -ENOTDIR;
 	}
 	dentry_put(link);
 	return error;

@@ -97,6 +97,9 @@ static int set_operations(struct file *file)
 		break;
 	case S_IFSOCK:
 		return -ENXIO;
+	case S_IFDIR:
+		operations = operations ? operations : &directory_file_operations;
+		break;
 	default:
 		break;
 	}
@@ -142,7 +145,8 @@ static int open_file(struct file *file, const struct path *path, bool created)
 		file->flags &= ~FILE_EXECUTED;
 		return error;
 	}
-	if (flags & O_TRUNC && S_ISREG(file->vnode->mode) && !created)
+	/* Text that is made when it is read (procfs) has nothing to lose. */
+	if (flags & O_TRUNC && file->vnode->object && !created)
 		error = truncate_opened(path);
 	if (!error && file->operations->open)
 		error = file->operations->open(file->vnode, file);

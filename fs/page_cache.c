@@ -193,7 +193,6 @@ static ssize_t regular_write(struct file *file, struct io_iterator *iterator, s6
 
 static int regular_map(struct file *file, struct map_request *request)
 {
-	object_get(file->vnode->object);
 	request->object = file->vnode->object;
 	return 0;
 }

@@ -48,6 +48,7 @@ trap_entry:
 return_to_user:
 	csrci	sstatus, SSTATUS_SIE
 	lw	t0, THREAD_WORK(tp)
+	andi	t0, t0, ~8			/* WORK_TRACE is for the way in */
 	bnez	t0, return_work
 	ld	t0, PC_OFFSET(sp)
 	ld	t1, STATUS_OFFSET(sp)

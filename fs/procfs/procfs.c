@@ -350,8 +350,7 @@ static int make_text(struct file *file, struct text *text)
 	return text->failed ? -ENOMEM : 0;
 }
 
-/* file->position_lock keeps two readers of one open file apart. */
-static ssize_t text_read(struct file *file, struct io_iterator *iterator, s64 *position)
+static ssize_t read_locked(struct file *file, struct io_iterator *iterator, s64 *position)
 {
 	struct text *text = file->private;
 	size_t size, done;
@@ -368,6 +367,22 @@ static ssize_t text_read(struct file *file, struct io_iterator *iterator, s64 *p
 	done = io_copy(iterator, text->data + *position, size);
 	*position += done;
 	return done || !size ? (ssize_t)done : -EFAULT;
+}
+
+/*
+ * file->position_lock keeps two readers of one open file apart. read(2) holds it, where there can be
+ * two; pread(2), which has a position of its own, does not.
+ */
+static ssize_t text_read(struct file *file, struct io_iterator *iterator, s64 *position)
+{
+	ssize_t result;
+
+	if (position == &file->position)
+		return read_locked(file, iterator, position);
+	mutex_lock(&file->position_lock);
+	result = read_locked(file, iterator, position);
+	mutex_unlock(&file->position_lock);
+	return result;
 }
 
 static ssize_t text_write(struct file *file, struct io_iterator *iterator, s64 *position)

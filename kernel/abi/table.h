@@ -3,6 +3,7 @@
  * argument kinds…). No #pragma once: each user defines SYSCALL and includes the list. Far above them
  * lies Selene's own spawn. Calls that are not here get ENOSYS and are counted.
  */
+#include <abi/fs_table.h>
 SYSCALL(90, capget, sys_capget, SYSCALL_COMPLETE, ARG_POINTER, ARG_POINTER)
 SYSCALL(91, capset, sys_capset, SYSCALL_COMPLETE, ARG_POINTER, ARG_POINTER)
 SYSCALL(92, personality, sys_personality, SYSCALL_COMPLETE, ARG_HEX)

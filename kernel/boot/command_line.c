@@ -9,7 +9,7 @@ enum { LINE_MAX = 2048, INIT_ARGUMENTS_MAX = 32 };
 extern const struct command_line_word __start_command_line_words[], __stop_command_line_words[];
 
 static char whole_line[LINE_MAX];
-static char words[LINE_MAX];		/* cut up; handlers keep pointers into it */
+static char words[LINE_MAX]; /* cut up; handlers keep pointers into it */
 static char *init_arguments[INIT_ARGUMENTS_MAX + 1];
 const char *command_line_init = "/init";
 
@@ -69,7 +69,8 @@ static __noreturn void unknown_word(const char *key)
 		strlcat(known, word->key, sizeof(known));
 	}
 	boot_failure("unknown word \"%s\" on the command line; known:%s; "
-		     "words after -- go to the first program", key, known);
+		     "words after -- go to the first program",
+		     key, known);
 }
 
 static void apply(char *word)
@@ -105,8 +106,9 @@ void command_line_parse(const char *line)
 		apply(word);
 	while (word && (word = next_word(&at))) {
 		if (count == INIT_ARGUMENTS_MAX)
-			boot_failure("more than %d arguments for the first program on the command line",
-				     INIT_ARGUMENTS_MAX);
+			boot_failure(
+				"more than %d arguments for the first program on the command line",
+				INIT_ARGUMENTS_MAX);
 		init_arguments[count++] = word;
 	}
 }

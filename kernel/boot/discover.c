@@ -1,7 +1,8 @@
 /*
- * Banks are rounded inwards to pages, reservations outwards. Reserved are: /memreserve/, the children of
- * /reserved-memory that have a place (with or without no-map), the kernel, the initrd, and of the first
- * 2 MiB of the kernel's bank what lies below the kernel, where firmware lives that no tree may mention.
+ * Banks are rounded inwards to pages, reservations outwards. Reserved are: /memreserve/, the
+ * children of /reserved-memory that have a place (with or without no-map), the kernel, the
+ * initrd, and of the first 2 MiB of the kernel's bank what lies below the kernel, where firmware
+ * lives that no tree may mention.
  */
 #include <arch/mmu.h>
 #include <boot/discover.h>
@@ -37,8 +38,8 @@ static paddr_t range_end(paddr_t start, u64 size)
 
 static paddr_t page_up(paddr_t address)
 {
-	return address > ~(paddr_t)0 - PAGE_SIZE ? ALIGN_DOWN(address, PAGE_SIZE) :
-						   ALIGN_UP(address, PAGE_SIZE);
+	return address > ~(paddr_t)0 - PAGE_SIZE ? ALIGN_DOWN(address, PAGE_SIZE)
+						 : ALIGN_UP(address, PAGE_SIZE);
 }
 
 static void remove_at(struct memory_range *ranges, unsigned *count, unsigned at)
@@ -85,7 +86,8 @@ static int add_bank(struct discovery *discovery, paddr_t start, u64 size)
 	struct boot_memory *memory = discovery->memory;
 	struct memory_range bank = {
 		.start = page_up(start),
-		.end = ALIGN_DOWN(MIN(range_end(start, size), discovery->limit), (paddr_t)PAGE_SIZE),
+		.end = ALIGN_DOWN(MIN(range_end(start, size), discovery->limit),
+				  (paddr_t)PAGE_SIZE),
 	};
 
 	/* Frame 0 stays unused, so that no valid frame has the address 0. */
@@ -211,8 +213,9 @@ static int reserve_kernel(struct discovery *discovery)
 	int error;
 
 	if (!bank)
-		return fail(discovery, "the kernel lies at 0x%lx, outside the memory of the device tree: "
-				       "load it into a bank of the tree's /memory",
+		return fail(discovery,
+			    "the kernel lies at 0x%lx, outside the memory of the device tree: "
+			    "load it into a bank of the tree's /memory",
 			    (unsigned long)memory->kernel_start);
 	firmware_end = MIN(bank->start + FIRMWARE_SPAN, memory->kernel_start);
 	error = reserve(discovery, bank->start, firmware_end - bank->start, false);
@@ -233,12 +236,14 @@ static int reserve_initrd(struct discovery *discovery)
 	    fdt_number(fdt, chosen, "linux,initrd-end", &end))
 		return 0;
 	if (start >= end || !bank_with(memory, start, end))
-		return fail(discovery, "the initrd [0x%lx, 0x%lx) of the device tree is not in RAM: "
-				       "load it into a memory bank and pass its right bounds",
+		return fail(discovery,
+			    "the initrd [0x%lx, 0x%lx) of the device tree is not in RAM: "
+			    "load it into a memory bank and pass its right bounds",
 			    (unsigned long)start, (unsigned long)end);
 	if (start < memory->kernel_end && end > memory->kernel_start)
-		return fail(discovery, "the initrd [0x%lx, 0x%lx) overlaps the kernel [0x%lx, 0x%lx): "
-				       "load it elsewhere",
+		return fail(discovery,
+			    "the initrd [0x%lx, 0x%lx) overlaps the kernel [0x%lx, 0x%lx): "
+			    "load it elsewhere",
 			    (unsigned long)start, (unsigned long)end,
 			    (unsigned long)memory->kernel_start, (unsigned long)memory->kernel_end);
 	memory->initrd_start = start;
@@ -278,15 +283,16 @@ int boot_memory_read_tree(struct boot_memory *memory, const struct fdt *fdt, pad
 		return error;
 	usable = usable_size(memory);
 	if (usable < BOOT_MEMORY_NEEDED + FIRMWARE_SPAN)
-		return fail(&discovery, "too little memory: %lu KiB are there, and %lu KiB are needed: "
-					"give the machine more",
+		return fail(&discovery,
+			    "too little memory: %lu KiB are there, and %lu KiB are needed: "
+			    "give the machine more",
 			    (unsigned long)usable >> 10,
 			    (unsigned long)(BOOT_MEMORY_NEEDED + FIRMWARE_SPAN) >> 10);
 	error = reserve_kernel(&discovery);
 	return error ? error : reserve_initrd(&discovery);
 }
 
-/* The highest end not above @end of @size bytes in [start, end) that meet no reservation; 0: none. */
+/* The highest end of @size bytes in [start, end) that meet no reservation; 0: none. */
 static paddr_t find_in(const struct boot_memory *memory, paddr_t start, paddr_t end, u64 size,
 		       const struct memory_range *avoid)
 {

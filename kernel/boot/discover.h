@@ -3,7 +3,7 @@
 #include <boot/memory.h>
 #include <lib/fdt.h>
 
-enum { BOOT_MEMORY_NEEDED = 16 << 20 };		/* bytes of RAM without the firmware's */
+enum { BOOT_MEMORY_NEEDED = 16 << 20 }; /* bytes of RAM without the firmware's */
 
 /*
  * Fill @memory's banks, reservations and initrd; its kernel_start and kernel_end are set, RAM from
@@ -14,6 +14,6 @@ int boot_memory_read_tree(struct boot_memory *memory, const struct fdt *fdt, pad
 			  char *message, size_t message_size);
 /* Add a reservation, keeping them sorted and disjoint. -ENOSPC. */
 int boot_memory_reserve(struct boot_memory *memory, paddr_t start, paddr_t end, bool no_map);
-/* The highest place of @size bytes (pages) in a bank below @limit, outside all reservations; 0: none. */
+/* The highest place of @size bytes in a bank below @limit outside all reservations; 0: none. */
 paddr_t boot_memory_find(const struct boot_memory *memory, u64 size, paddr_t limit,
 			 const struct memory_range *avoid);

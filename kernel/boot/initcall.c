@@ -19,7 +19,8 @@ void initcalls_run(enum initcall_level level)
 		[INITCALL_LEVEL_DEVICE] = { __start_initcalls_device, __stop_initcalls_device },
 	};
 
-	for (initcall_function *const *call = levels[level].start; call < levels[level].stop; call++) {
+	for (initcall_function *const *call = levels[level].start; call < levels[level].stop;
+	     call++) {
 		int error = (*call)();
 		size_t offset;
 		const char *name;

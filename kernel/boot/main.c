@@ -1,6 +1,7 @@
 /*
- * The order of the start. What needs no other CPU and no sleep happens on the boot CPU's first thread, which
- * then becomes its idle thread; the rest happens on a thread of its own, which may sleep.
+ * The order of the start. What needs no other CPU and no sleep happens on the boot CPU's first
+ * thread, which then becomes its idle thread; the rest happens on a thread of its own, which may
+ * sleep.
  */
 #include <arch/machine.h>
 #include <arch/mmu.h>
@@ -51,11 +52,12 @@ static void start_init(void)
 		argv[i + 1] = arguments[i];
 	error = process_start_init(command_line_init, argv, envp);
 	if (error)
-		boot_failure("%s of the initramfs cannot be started: error %d (%s)", command_line_init,
-			     -error, error == -ENOENT ? "it is not there" :
-			     error == -EACCES ? "it is not executable" :
-			     error == -ENOEXEC ? "it is no program for this machine" :
-			     "see the messages above");
+		boot_failure("%s of the initramfs cannot be started: error %d (%s)",
+			     command_line_init, -error,
+			     error == -ENOENT	 ? "it is not there"
+			     : error == -EACCES	 ? "it is not executable"
+			     : error == -ENOEXEC ? "it is no program for this machine"
+						 : "see the messages above");
 }
 
 static void boot_thread(void *argument)

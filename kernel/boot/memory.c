@@ -5,7 +5,7 @@
 
 extern char _text[], _end[];
 
-enum { TREE_SIZE_MAX = 4 << 20 };	/* far above any; a wild size is not believed */
+enum { TREE_SIZE_MAX = 4 << 20 }; /* far above any; a wild size is not believed */
 
 struct boot_memory boot_memory;
 paddr_t boot_device_tree_address;
@@ -32,14 +32,17 @@ static const void *original_tree(u32 *size)
 
 	if (!address || address & 3 || address >= DIRECT_MAP_SIZE - TREE_SIZE_MAX)
 		boot_failure("no device tree: the boot loader passed the address 0x%lx; "
-			     "it must pass one in a1", (unsigned long)address);
+			     "it must pass one in a1",
+			     (unsigned long)address);
 	blob = direct_map(address);
 	*size = fdt_blob_size(blob);
 	if (!*size)
 		boot_failure("no device tree at 0x%lx, which the boot loader passed: "
-			     "its magic number is missing", (unsigned long)address);
+			     "its magic number is missing",
+			     (unsigned long)address);
 	if (*size > TREE_SIZE_MAX || fdt_check(&tree, blob, *size, &cause))
-		boot_failure("the device tree at 0x%lx is broken: %s", (unsigned long)address, cause);
+		boot_failure("the device tree at 0x%lx is broken: %s", (unsigned long)address,
+			     cause);
 	return blob;
 }
 
@@ -49,7 +52,8 @@ static paddr_t allocate(size_t size, const struct memory_range *avoid)
 
 	if (!address || boot_memory_reserve(&boot_memory, address, address + size, false))
 		boot_failure("no room for %lu KiB that the kernel needs to start: "
-			     "give the machine more memory", (unsigned long)size >> 10);
+			     "give the machine more memory",
+			     (unsigned long)size >> 10);
 	memset(direct_map(address), 0, size);
 	return address;
 }

@@ -26,7 +26,7 @@ void boot_memory_discover(void);
 paddr_t boot_memory_allocate(size_t size);
 /* Call @visit for each free range (after all reservations and allocations) to feed frame_init(). */
 void boot_memory_each_free(void (*visit)(paddr_t start, paddr_t end));
-/* The kernel's own copy of the device tree, from boot_memory_discover() on; the same, checked and opened. */
+/* The kernel's own copy of the device tree, from boot_memory_discover() on; the same, opened. */
 const void *boot_device_tree(void);
 struct fdt;
 const struct fdt *boot_fdt(void);

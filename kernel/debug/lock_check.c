@@ -52,7 +52,8 @@ static vaddr_t entry_place(const void *entry)
 void lock_check_print(const struct thread *thread)
 {
 	static const char *const kinds[] = { "spinlock", "mutex", "rwlock", "(interrupt)" };
-	unsigned count = MIN(READ_ONCE(thread->locks_held), (unsigned)ARRAY_SIZE(thread->held_locks));
+	unsigned count =
+		MIN(READ_ONCE(thread->locks_held), (unsigned)ARRAY_SIZE(thread->held_locks));
 
 	for (unsigned i = 0; i < count; i++) {
 		const void *entry = thread->held_locks[i];
@@ -164,8 +165,8 @@ void lock_check_may_sleep(vaddr_t place)
 		enum lock_kind kind = entry_kind(thread->held_locks[i]);
 
 		if (kind == LOCK_SPIN || kind == LOCK_INTERRUPT)
-			breach(kind == LOCK_SPIN ? "sleep with a spinlock held" :
-						   "sleep in an interrupt",
+			breach(kind == LOCK_SPIN ? "sleep with a spinlock held"
+						 : "sleep in an interrupt",
 			       NULL, 0, place);
 	}
 }

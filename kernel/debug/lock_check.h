@@ -1,10 +1,10 @@
 #pragma once
 /*
- * The lock checks of debug builds: ranks (sched/lock.h), a lock taken twice, one let go that is not
- * held, sleeping with a spinlock or in an interrupt. A breach panics and prints the locks held, with
- * the places where they were taken. The list of held locks is part of the thread; an interrupt begins
- * a section of its own in it, for it may take what ranks below the locks of the thread it interrupted.
- * In other builds all of this is nothing. Any context.
+ * The lock checks of debug builds: ranks (sched/lock.h), a lock taken twice, one let go that is
+ * not held, sleeping with a spinlock or in an interrupt. A breach panics and prints the locks
+ * held, with the places where they were taken. The list of held locks is part of the thread; an
+ * interrupt begins a section of its own in it, for it may take what ranks below the locks of the
+ * thread it interrupted. In other builds all of this is nothing. Any context.
  */
 #include <lib/types.h>
 #include <sched/lock.h>

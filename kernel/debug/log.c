@@ -1,6 +1,6 @@
 /*
- * The log: a ring of formatted records, "<level>[ssss.uuuuuu] text\n" each. Positions are counted in bytes
- * since boot, so a reader notices when what it was about to read is gone.
+ * The log: a ring of formatted records, "<level>[ssss.uuuuuu] text\n" each. Positions are counted
+ * in bytes since boot, so a reader notices when what it was about to read is gone.
  */
 #include <arch/machine.h>
 #include <arch/time.h>
@@ -15,14 +15,14 @@
 enum { RING_SIZE = 64 * 1024, LINE_MAX = 400, TEXT_MAX = 360 };
 
 static struct {
-	struct spinlock lock;		/* RANK_LOG, interrupts off */
-	u64 end;			/* [lock] bytes ever written */
-	struct log_console *consoles;	/* [lock] */
-	bool news;			/* [atomic] records that log_notify was not told of */
-	char ring[RING_SIZE];		/* [lock] */
+	struct spinlock lock;	      /* RANK_LOG, interrupts off */
+	u64 end;		      /* [lock] bytes ever written */
+	struct log_console *consoles; /* [lock] */
+	bool news;		      /* [atomic] records that log_notify was not told of */
+	char ring[RING_SIZE];	      /* [lock] */
 } log = { .lock = SPINLOCK_INIT(RANK_LOG) };
 
-static int console_level = LOG_DEBUG;	/* messages below it are shown */
+static int console_level = LOG_DEBUG; /* messages below it are shown */
 void (*log_notify)(void);
 
 void log_set_console_level(int level)

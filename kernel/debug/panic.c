@@ -13,7 +13,7 @@
 enum { BACKTRACE_MAX = 32, NOBODY = ~0u };
 
 bool panic_started;
-static u32 panic_cpu = NOBODY;		/* who panics; the others stop */
+static u32 panic_cpu = NOBODY; /* who panics; the others stop */
 static bool stay;
 
 /* Also a number, as for Linux: 0 stays, seconds until a restart are a failure here. */
@@ -45,7 +45,8 @@ void backtrace_print(const struct trap_frame *frame)
 		size_t offset;
 		const char *name = symbol_lookup(pcs[i], &offset);
 
-		log_error("  %016lx %s+0x%zx", (unsigned long)pcs[i], name ? name : "(text)", offset);
+		log_error("  %016lx %s+0x%zx", (unsigned long)pcs[i], name ? name : "(text)",
+			  offset);
 	}
 }
 
@@ -56,8 +57,8 @@ static void print_others(unsigned self)
 
 		if (!thread || !cpus[i].online)
 			continue;
-		log_error("%s cpu %u: %s (tid %d), %s%s", i == self ? "this" : "    ", i, thread->name,
-			  thread->tid, thread == cpus[i].idle ? "idle" : "running",
+		log_error("%s cpu %u: %s (tid %d), %s%s", i == self ? "this" : "    ", i,
+			  thread->name, thread->tid, thread == cpus[i].idle ? "idle" : "running",
 			  cpus[i].irq_depth ? ", in an interrupt" : "");
 		lock_check_print(thread);
 	}
@@ -107,7 +108,8 @@ void panic_at(const struct trap_frame *frame, const char *format, ...)
 	claim_panic();
 	thread = thread_current();
 	log_error("panic: %s", message);
-	log_error("panic: cpu %u, thread %s (tid %d)", cpu_this()->index, thread->name, thread->tid);
+	log_error("panic: cpu %u, thread %s (tid %d)", cpu_this()->index, thread->name,
+		  thread->tid);
 	if (frame)
 		trap_print(frame);
 	backtrace_print(frame);

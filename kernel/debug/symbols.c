@@ -1,6 +1,6 @@
 /*
- * Names of the kernel's functions. scripts/symbols makes the tables out of the linked kernel and links
- * it again with them; in the first link there are none. Sorted by offset from _text.
+ * Names of the kernel's functions. scripts/symbols makes the tables out of the linked kernel and
+ * links it again with them; in the first link there are none. Sorted by offset from _text.
  */
 #include <debug/panic.h>
 

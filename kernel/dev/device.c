@@ -1,6 +1,6 @@
 /*
- * Drivers meet the nodes of the device tree. A node's `compatible` strings are tried from the most to
- * the least specific; the first driver that takes the node keeps it.
+ * Drivers meet the nodes of the device tree. A node's `compatible` strings are tried from the
+ * most to the least specific; the first driver that takes the node keeps it.
  */
 #include <arch/mmu.h>
 #include <boot/memory.h>
@@ -58,8 +58,7 @@ void device_probe_all(int early)
 	const struct fdt *fdt = boot_fdt();
 	int depth = 0, disabled_depth = FDT_MAX_DEPTH;
 
-	for (int offset = fdt_root(fdt); offset >= 0;
-	     offset = fdt_next_node(fdt, offset, &depth)) {
+	for (int offset = fdt_root(fdt); offset >= 0; offset = fdt_next_node(fdt, offset, &depth)) {
 		const struct fdt_node node = { fdt, offset };
 
 		if (depth > disabled_depth)
@@ -89,15 +88,15 @@ void *device_map(const struct fdt_node *node, unsigned index, size_t *size)
 }
 
 /*
- * A line of the controller that the port drives is one cell. More cells are another controller's (of
- * pins, say), whose numbers mean nothing here.
+ * A line of the controller that the port drives is one cell. More cells are another controller's
+ * (of pins, say), whose numbers mean nothing here.
  */
 int device_interrupt(const struct fdt_node *node, unsigned index)
 {
 	struct fdt_interrupt interrupt;
 
-	if (fdt_interrupt(node->fdt, node->offset, index, &interrupt) ||
-	    interrupt.controller < 0 || interrupt.cell_count != 1)
+	if (fdt_interrupt(node->fdt, node->offset, index, &interrupt) || interrupt.controller < 0 ||
+	    interrupt.cell_count != 1)
 		return -ENOENT;
 	return (int)interrupt.cells[0];
 }

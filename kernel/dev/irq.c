@@ -14,12 +14,12 @@ struct irq_action {
 };
 
 struct irq_line {
-	struct irq_action *actions;	/* [irq_lock to write, atomic read] */
-	u64 *counts;			/* [const once set] per CPU, each written by its own */
+	struct irq_action *actions; /* [irq_lock to write, atomic read] */
+	u64 *counts;		    /* [const once set] per CPU, each written by its own */
 };
 
 static struct irq_line lines[IRQ_LINES_MAX];
-static struct spinlock irq_lock = SPINLOCK_INIT(RANK_WAIT);	/* interrupts off */
+static struct spinlock irq_lock = SPINLOCK_INIT(RANK_WAIT); /* interrupts off */
 
 int irq_register(unsigned line, irq_handler *handler, void *context, const char *name)
 {
@@ -53,7 +53,8 @@ int irq_register(unsigned line, irq_handler *handler, void *context, const char 
 void irq_dispatch(unsigned line)
 {
 	struct cpu *cpu = interrupt_enter();
-	struct irq_action *action = line < IRQ_LINES_MAX ? read_acquire(&lines[line].actions) : NULL;
+	struct irq_action *action = line < IRQ_LINES_MAX ? read_acquire(&lines[line].actions)
+							 : NULL;
 
 	if (action) {
 		lines[line].counts[cpu->index]++;
@@ -75,8 +76,8 @@ u64 irq_count(unsigned line, unsigned cpu)
 
 const char *irq_name(unsigned line)
 {
-	const struct irq_action *action =
-		line < IRQ_LINES_MAX ? read_acquire(&lines[line].actions) : NULL;
+	const struct irq_action *action = line < IRQ_LINES_MAX ? read_acquire(&lines[line].actions)
+							       : NULL;
 
 	return action ? action->name : NULL;
 }

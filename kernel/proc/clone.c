@@ -196,6 +196,7 @@ int child_link(struct child *child, bool as_sibling, u32 exit_signal)
 	error = check_link_locked(self);
 	if (!error) {
 		child->user->blocked = thread_current()->user->blocked;
+		atomic32_or(&thread->work, atomic32_read(&thread_current()->work) & WORK_TRACE);
 		process_get(process);
 		thread->process = process;
 		thread->user = child->user;

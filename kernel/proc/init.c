@@ -1,12 +1,14 @@
 /* The first process: a kernel thread that becomes pid 1, and why it may not. */
 #include <arch/thread.h>
 #include <arch/time.h>
+#include <boot/command_line.h>
 #include <debug/log.h>
 #include <debug/panic.h>
 #include <fs/file.h>
 #include <fs/path.h>
 #include <lib/bits.h>
 #include <lib/err.h>
+#include <lib/string.h>
 #include <mm/frame.h>
 #include <mm/slab.h>
 #include <proc/credentials.h>
@@ -16,10 +18,23 @@
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
+static bool trace_syscalls;	/* trace=syscalls: log every call of every program */
+
+static int set_trace(const char *value)
+{
+	if (!value || !string_equal(value, "syscalls"))
+		return -EINVAL;
+	trace_syscalls = true;
+	return 0;
+}
+COMMAND_LINE("trace", set_trace);
+
 struct init_start {
 	const char *path;
 	char *const *argv;
 	char *const *envp;
+	struct wait_queue wait;
+	bool done;			/* [atomic] the strings were copied and the program runs */
 };
 
 static void open_console(void)
@@ -82,6 +97,22 @@ static __noreturn void fail(const char *path, int error)
 	}
 }
 
+/* The lock is held from before the waiter can see it until nobody needs the structure any more. */
+static void finish_start(struct init_start *start)
+{
+	unsigned long state = tree_lock();
+
+	store_release(&start->done, true);
+	wait_wake_all(&start->wait);
+	tree_unlock(state);
+}
+
+static void wait_for_start(struct init_start *start)
+{
+	wait_event(&start->wait, read_acquire(&start->done));
+	tree_unlock(tree_lock());
+}
+
 static void init_entry(void *argument)
 {
 	struct init_start *start = argument;
@@ -102,7 +133,7 @@ static void init_entry(void *argument)
 	kfree(program);
 	if (error)
 		fail(start->path, error);
-	kfree(start);
+	finish_start(start);
 	thread_enter_user();
 }
 
@@ -140,30 +171,30 @@ static void link_init(const struct child *child)
 	process_link_locked(process, NULL);
 	process_add_thread_locked(process, child->thread);
 	tree_unlock(state);
+	if (trace_syscalls)
+		thread_add_work(child->thread, WORK_TRACE);
 }
 
-/* @path, @argv and @envp stay valid. */
 int process_start_init(const char *path, char *const argv[], char *const envp[])
 {
-	struct init_start *start = kmalloc(sizeof(*start));
+	struct init_start start = { .path = path, .argv = argv, .envp = envp };
 	struct child child = { .process = make_process() };
 	int error = -ENOMEM;
 
 	thread_release_hook = process_thread_released;
-	if (!start || !child.process)
-		goto fail;
-	*start = (struct init_start){ .path = path, .argv = argv, .envp = envp };
-	error = child_prepare(&child, init_entry, start);
+	wait_queue_init(&start.wait);
+	if (child.process)
+		error = child_prepare(&child, init_entry, &start);
 	if (error)
 		goto fail;
 	link_init(&child);
 	thread_set_name(child.thread, "init");
 	thread_start(child.thread);
+	wait_for_start(&start);
 	return 0;
 fail:
-	log_error("the first process cannot be made: error %d\n", -error);
+	log_error("the first process cannot be made: error %d", -error);
 	if (child.process)
 		process_copy_undo(child.process);
-	kfree(start);
 	return error;
 }

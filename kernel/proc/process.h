@@ -194,5 +194,8 @@ void process_session_drop_terminal(s32 session, struct terminal *terminal);
 
 /* exec(2). @fd: execveat's directory or AT_FDCWD. argv, envp: user addresses. */
 int process_exec(int fd, vaddr_t path, vaddr_t argv, vaddr_t envp, int flags);
-/* Start the first process from the kernel: -errno with the reason logged. */
+/*
+ * Start the first process from the kernel; returns once it runs. -errno: no memory for it. A program that cannot
+ * be started is boot_failure() with cause and remedy. Sleeps.
+ */
 int process_start_init(const char *path, char *const argv[], char *const envp[]);

@@ -75,6 +75,8 @@ static int copy_actions(struct spawn_job *job)
 	for (u64 i = 0; i < count; i++) {
 		char *path;
 
+		if (job->actions[i].reserved)
+			return -EINVAL;
 		if (!has_path(&job->actions[i]))
 			continue;
 		path = path_copy_in(job->actions[i].path, false);
@@ -85,23 +87,41 @@ static int copy_actions(struct spawn_job *job)
 	return 0;
 }
 
+/* A larger structure is a later version's: what it adds must not be asked for. */
+static int args_in(struct spawn_args *args, vaddr_t from, u64 size)
+{
+	u8 extra;
+
+	if (size < sizeof(*args))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_in(args, from, sizeof(*args)))
+		return -EFAULT;
+	for (u64 at = sizeof(*args); at < size; at++) {
+		if (copy_in(&extra, from + at, 1))
+			return -EFAULT;
+		if (extra)
+			return -E2BIG;
+	}
+	return 0;
+}
+
 static int copy_job(struct spawn_job *job, vaddr_t args, u64 size)
 {
 	char *path;
-	int error;
+	int error = args_in(&job->args, args, size);
 
-	if (size != sizeof(job->args))
-		return -EINVAL;
-	if (copy_in(&job->args, args, sizeof(job->args))) {
+	if (!error && job->args.flags & ~(u64)SPAWN_FLAGS_KNOWN)
+		error = -EINVAL;
+	if (error) {
 		job->args.action_count = 0;
-		return -EFAULT;
+		return error;
 	}
 	error = copy_actions(job);
 	if (error)
 		return error;
-	if (job->args.flags & ~(u64)SPAWN_FLAGS_KNOWN || (job->args.path && job->args.path_fd >= 0))
-		return -EINVAL;
-	path = job->args.path ? path_copy_in(job->args.path, false) : kstrdup("");
+	path = job->args.path || job->args.path_fd < 0 ? path_copy_in(job->args.path, false) : kstrdup("");
 	if (IS_ERR_OR_NULL(path))
 		return path ? (int)PTR_ERR(path) : -ENOMEM;
 	job->path = path;
@@ -229,7 +249,7 @@ static int do_actions(struct spawn_job *job)
 
 	/* Inherited descriptors go at the exec; those that actions make stay. */
 	if (job->args.flags & SPAWN_CLOSE_FDS)
-		error = fd_close_range(process_current()->files, 0, ~0u, true);
+		error = fd_close_range(process_current()->files, 3, ~0u, true);
 	for (u64 i = 0; i < job->args.action_count && !error; i++)
 		error = do_action(job, &job->actions[i], job->action_paths ? job->action_paths[i] : NULL);
 	return error;

@@ -7,7 +7,10 @@ enum { SELENE_SYS_spawn = 0x5e1e };
 enum { SPAWN_SETPGROUP = 1, SPAWN_SETSID = 2, SPAWN_SETSIGMASK = 4, SPAWN_SETSIGDEF = 8, SPAWN_RESETIDS = 16,
        SPAWN_CLOSE_FDS = 32 };
 
-/* long spawn(const struct spawn_args *args, size_t size): size is sizeof(struct spawn_args). */
+/*
+ * long spawn(const struct spawn_args *args, size_t size): the pid or -errno. size below sizeof(struct
+ * spawn_args): EINVAL; above: what lies behind must be 0, else E2BIG.
+ */
 struct spawn_args {
 	u64 path;			/* user address, or 0 with path_fd */
 	s64 path_fd;			/* −1: none */

@@ -109,12 +109,13 @@ void cpu_main(void)
 }
 
 /*
- * Why no wake-up is lost between the last look at the queue and the sleep: idle_waiting is set, and the
- * set of idle CPUs entered, before that look, with a full barrier in between. Whoever puts a thread on
- * our queue, or on another where it must wait, looks at these two after it, also behind a barrier
- * (notify() and call_idle_helper() in runqueue.c). So either we see the thread, or it sees us and sends an
- * interrupt; and since interrupts are off from before the look, that stays pending until the wait, which
- * returns for a pending interrupt. It is taken when interrupts are enabled.
+ * Why no wake-up is lost between the last look at the queue and the sleep: idle_waiting is set,
+ * and the set of idle CPUs entered, before that look, with a full barrier in between. Whoever
+ * puts a thread on our queue, or on another where it must wait, looks at these two after it, also
+ * behind a barrier (notify() and call_idle_helper() in runqueue.c). So either we see the thread,
+ * or it sees us and sends an interrupt; and since interrupts are off from before the look, that
+ * stays pending until the wait, which returns for a pending interrupt. It is taken when
+ * interrupts are enabled.
  */
 static void idle_once(struct cpu *cpu)
 {
@@ -146,6 +147,12 @@ void cpu_kick(struct cpu *cpu)
 	/* One interrupt answers for all that was asked before the other CPU clears the mark. */
 	if (!atomic_exchange_value(&cpu->kicked, 1))
 		smp_send_ipi(cpu->index);
+}
+
+void cpus_kick(u64 set)
+{
+	for (; set; set &= set - 1)
+		cpu_kick(&cpus[ctz64(set)]);
 }
 
 struct cpu *interrupt_enter(void)

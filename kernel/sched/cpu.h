@@ -17,7 +17,7 @@ struct cpu {
 	struct thread *idle;		/* [const] */
 
 	struct spinlock queue_lock;	/* RANK_RUNQUEUE, interrupts off */
-	struct list_node woken;		/* [rq] runnable, woken with time left in their slice: first */
+	struct list_node woken;		/* [rq] woken with time left in their slice: first */
 	struct list_node queue;		/* [rq] all other runnable threads, in order */
 	unsigned queue_length;		/* [rq; atomic read] of both */
 	struct thread *previous;	/* [own cpu] being switched away from */
@@ -35,7 +35,7 @@ struct cpu {
 
 	struct frame_cache *frame_cache;	/* mm/frame.c, [own cpu] interrupts off */
 	void *slab_cpu;			/* mm/slab.c, [own cpu] */
-	struct kernel_stack *free_stacks[4];		/* [own cpu] kernel stacks to use again: sched/stack.c */
+	struct kernel_stack *free_stacks[4];	/* [own cpu] to use again: sched/stack.c */
 	unsigned free_stack_count;	/* [own cpu] */
 };
 
@@ -68,6 +68,8 @@ struct cpu *interrupt_enter(void);
 void interrupt_exit(struct cpu *cpu);
 /* Ask @cpu to look at its queue, its timers and its current->work. Any context. */
 void cpu_kick(struct cpu *cpu);
+/* The same for a set. */
+void cpus_kick(u64 cpus);
 
 #include <sched/thread.h>
 /* Interrupts off, or only as a hint: the thread may move. */

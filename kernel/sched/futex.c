@@ -1,47 +1,69 @@
 /*
  * futex(2): sleeping on a word of user memory.
  *
- * No wake-up is lost. A waiter reads the word again under its bucket's lock and joins the bucket before
- * it lets go; a waker changed the word in user mode before it takes the same lock. So the waiter either
- * sees the new word or is found in the bucket. The word is read with faults disabled, for a spinlock
- * is held: when the page is not there the lock is dropped, the page touched, and all is done again.
+ * No wake-up is lost. A waiter reads the word again under its bucket's lock and joins the bucket
+ * before it lets go; a waker changed the word in user mode before it takes the same lock. So the
+ * waiter either sees the new word or is found in the bucket. The word is read with faults
+ * disabled, for a spinlock is held: when the page is not there the lock is dropped, the page
+ * touched, and all is done again.
  *
- * A requeued waiter belongs to another bucket: waiter->bucket changes only with both locks held, and
- * a waiter that leaves takes the lock of the bucket that it finds there and looks again (leave()). It
- * takes it even after it was woken, so that the waker is done with its stack.
+ * A requeued waiter belongs to another bucket: waiter->bucket changes only with both locks held,
+ * and a waiter that leaves takes the lock of the bucket that it finds there and looks again
+ * (leave()). It takes it even after it was woken, so that the waker is done with its stack.
  */
 #include <arch/user.h>
 #include <boot/initcall.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
 #include <mm/space.h>
+#include <sched/cpu.h>
 #include <sched/futex.h>
 #include <sched/timer.h>
 
 /* linux/futex.h */
 enum {
-	FUTEX_WAIT, FUTEX_WAKE, FUTEX_FD, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP,
-	FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET,
-	FUTEX_PRIVATE_FLAG = 128, FUTEX_CLOCK_REALTIME = 256,
+	FUTEX_WAIT,
+	FUTEX_WAKE,
+	FUTEX_FD,
+	FUTEX_REQUEUE,
+	FUTEX_CMP_REQUEUE,
+	FUTEX_WAKE_OP,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET,
+	FUTEX_PRIVATE_FLAG = 128,
+	FUTEX_CLOCK_REALTIME = 256,
 };
-enum { FUTEX_OP_SET, FUTEX_OP_ADD, FUTEX_OP_OR, FUTEX_OP_ANDN, FUTEX_OP_XOR, FUTEX_OP_OPARG_SHIFT = 8 };
-enum { FUTEX_OP_CMP_EQ, FUTEX_OP_CMP_NE, FUTEX_OP_CMP_LT, FUTEX_OP_CMP_LE, FUTEX_OP_CMP_GT,
-       FUTEX_OP_CMP_GE };
+enum {
+	FUTEX_OP_SET,
+	FUTEX_OP_ADD,
+	FUTEX_OP_OR,
+	FUTEX_OP_ANDN,
+	FUTEX_OP_XOR,
+	FUTEX_OP_OPARG_SHIFT = 8
+};
+enum {
+	FUTEX_OP_CMP_EQ,
+	FUTEX_OP_CMP_NE,
+	FUTEX_OP_CMP_LT,
+	FUTEX_OP_CMP_LE,
+	FUTEX_OP_CMP_GT,
+	FUTEX_OP_CMP_GE
+};
 
 enum { BUCKET_BITS = 8, MATCH_ANY = ~0u };
 
 struct bucket {
-	struct spinlock lock;		/* RANK_WAIT */
-	struct list_node waiters;	/* [lock] in order of arrival */
+	struct spinlock lock;	  /* RANK_WAIT */
+	struct list_node waiters; /* [lock] in order of arrival */
 } __aligned_to(64);
 
 struct futex_waiter {
-	struct list_node link;		/* [bucket->lock] */
-	struct bucket *bucket;		/* [bucket->lock; atomic read] */
-	struct futex_key key;		/* [bucket->lock] with a reference on its object */
-	struct thread *thread;		/* [const] */
-	u32 bitset;			/* [const] */
-	bool woken;			/* [bucket->lock; atomic read] off the list */
+	struct list_node link; /* [bucket->lock] */
+	struct bucket *bucket; /* [bucket->lock; atomic read] */
+	struct futex_key key;  /* [bucket->lock] with a reference on its object */
+	struct thread *thread; /* [const] */
+	u32 bitset;	       /* [const] */
+	bool woken;	       /* [bucket->lock; atomic read] off the list */
 };
 
 static struct bucket buckets[1 << BUCKET_BITS];
@@ -107,15 +129,16 @@ static int load_without_fault(u32 *value, vaddr_t address)
 }
 
 /* [bucket->lock] The waiter lets go of its key itself. */
-static void wake(struct futex_waiter *waiter)
+static void wake(struct futex_waiter *waiter, u64 *kicks)
 {
 	list_remove(&waiter->link);
 	store_release(&waiter->woken, true);
-	thread_wake(waiter->thread, WAKE_NORMAL);
+	thread_wake_deferred(waiter->thread, WAKE_NORMAL, kicks);
 }
 
-/* [bucket->lock] Linux wakes one even for a count of 0. */
-static s32 wake_matching(struct bucket *bucket, const struct futex_key *key, s32 count, u32 bitset)
+/* [bucket->lock] Linux wakes one even for a count of 0. The caller kicks once the lock is free. */
+static s32 wake_matching(struct bucket *bucket, const struct futex_key *key, s32 count, u32 bitset,
+			 u64 *kicks)
 {
 	struct futex_waiter *waiter, *following;
 	s32 woken = 0;
@@ -123,7 +146,7 @@ static s32 wake_matching(struct bucket *bucket, const struct futex_key *key, s32
 	list_for_each_entry_safe(waiter, following, &bucket->waiters, link) {
 		if (!key_equal(&waiter->key, key) || !(waiter->bitset & bitset))
 			continue;
-		wake(waiter);
+		wake(waiter, kicks);
 		if (++woken >= count)
 			break;
 	}
@@ -191,8 +214,8 @@ static long futex_wait(vaddr_t address, bool shared, u32 expected, u64 deadline,
 	}
 	key_put(&waiter.key);
 	/*
-	 * Linux restarts a wait with a time-out when no handler ran, and says EINTR after one. A relative
-	 * time-out begins anew then, which Linux avoids through restart_syscall().
+	 * Linux restarts a wait with a time-out when no handler ran, and says EINTR after one. A
+	 * relative time-out begins anew then, which Linux avoids through restart_syscall().
 	 */
 	if (error == -EINTR)
 		return deadline == WAIT_FOREVER ? -ERESTARTSYS : -ERESTARTNOHAND;
@@ -204,6 +227,7 @@ static long futex_wake(vaddr_t address, bool shared, s32 count, u32 bitset)
 	struct futex_key key;
 	struct bucket *bucket;
 	long woken = 0;
+	u64 kicks = 0;
 	int error;
 
 	if (!bitset)
@@ -212,20 +236,21 @@ static long futex_wake(vaddr_t address, bool shared, s32 count, u32 bitset)
 	if (error)
 		return error;
 	bucket = bucket_of(&key);
-	/* The waker's store came before; the bucket is looked at behind a barrier (see wait_queue_active). */
+	/* The caller changed the word before: behind a barrier a look without the lock will do. */
 	atomic_fence();
 	if (!list_empty(&bucket->waiters)) {
 		spin_lock(&bucket->lock);
-		woken = wake_matching(bucket, &key, count, bitset);
+		woken = wake_matching(bucket, &key, count, bitset, &kicks);
 		spin_unlock(&bucket->lock);
+		cpus_kick(kicks);
 	}
 	key_put(&key);
 	return woken;
 }
 
 /*
- * [both locks] The caller holds a reference of its own on the old key's object, so that giving up the
- * waiter's is never the last one, which could sleep.
+ * [both locks] The caller holds a reference of its own on the old key's object, so that giving up
+ * the waiter's is never the last one, which could sleep.
  */
 static void requeue(struct futex_waiter *waiter, const struct futex_key *key, struct bucket *to)
 {
@@ -240,7 +265,7 @@ static void requeue(struct futex_waiter *waiter, const struct futex_key *key, st
 
 static s32 requeue_matching(struct bucket *from, const struct futex_key *from_key,
 			    struct bucket *to, const struct futex_key *to_key, s32 wake_count,
-			    s32 requeue_count)
+			    s32 requeue_count, u64 *kicks)
 {
 	struct futex_waiter *waiter, *following;
 	s32 done = 0;
@@ -251,7 +276,7 @@ static s32 requeue_matching(struct bucket *from, const struct futex_key *from_ke
 		if (!key_equal(&waiter->key, from_key))
 			continue;
 		if (++done <= wake_count)
-			wake(waiter);
+			wake(waiter, kicks);
 		else if (!key_equal(from_key, to_key))
 			requeue(waiter, to_key, to);
 	}
@@ -262,6 +287,7 @@ static long requeue_keys(struct futex_key *from_key, struct futex_key *to_key, v
 			 const u32 *expected, s32 wake_count, s32 requeue_count)
 {
 	struct bucket *from = bucket_of(from_key), *to = bucket_of(to_key);
+	u64 kicks = 0;
 	long result;
 
 	for (;;) {
@@ -276,8 +302,9 @@ static long requeue_keys(struct futex_key *from_key, struct futex_key *to_key, v
 				result = -EAGAIN;
 			else
 				result = requeue_matching(from, from_key, to, to_key, wake_count,
-							  requeue_count);
+							  requeue_count, &kicks);
 			bucket_unlock_two(from, to);
+			cpus_kick(kicks);
 			return result;
 		}
 		bucket_unlock_two(from, to);
@@ -300,7 +327,8 @@ static long futex_requeue(vaddr_t from, vaddr_t to, bool shared, s32 wake_count,
 		return result;
 	result = key_get(to, shared, &to_key);
 	if (!result) {
-		result = requeue_keys(&from_key, &to_key, from, expected, wake_count, requeue_count);
+		result =
+			requeue_keys(&from_key, &to_key, from, expected, wake_count, requeue_count);
 		key_put(&to_key);
 	}
 	key_put(&from_key);
@@ -389,6 +417,7 @@ static long wake_op_keys(const struct futex_key *key, const struct futex_key *ke
 {
 	struct bucket *bucket = bucket_of(key), *bucket2 = bucket_of(key2);
 	struct thread *thread = thread_current();
+	u64 kicks = 0;
 	s32 woken;
 	u32 old;
 	int error;
@@ -407,10 +436,11 @@ static long wake_op_keys(const struct futex_key *key, const struct futex_key *ke
 		if (error)
 			return error;
 	}
-	woken = wake_matching(bucket, key, count, MATCH_ANY);
+	woken = wake_matching(bucket, key, count, MATCH_ANY, &kicks);
 	if (compare(encoded, old) == 1)
-		woken += wake_matching(bucket2, key2, count2, MATCH_ANY);
+		woken += wake_matching(bucket2, key2, count2, MATCH_ANY, &kicks);
 	bucket_unlock_two(bucket, bucket2);
+	cpus_kick(kicks);
 	return woken;
 }
 

@@ -3,13 +3,13 @@
 #include <arch/user.h>
 #include <sched/futex.h>
 
-#define FUTEX_WAITERS		0x80000000u
-#define FUTEX_OWNER_DIED	0x40000000u
-#define FUTEX_TID_MASK		0x3fffffffu
+#define FUTEX_WAITERS	 0x80000000u
+#define FUTEX_OWNER_DIED 0x40000000u
+#define FUTEX_TID_MASK	 0x3fffffffu
 
-enum { LIST_LIMIT = 2048 };		/* ROBUST_LIST_LIMIT: the list may be a ring, or hostile */
+enum { LIST_LIMIT = 2048 }; /* ROBUST_LIST_LIMIT: the list may be a ring, or hostile */
 
-struct robust_list_head {		/* linux/futex.h */
+struct robust_list_head { /* linux/futex.h */
 	u64 next;
 	s64 futex_offset;
 	u64 pending;
@@ -56,7 +56,8 @@ void futex_exit_robust(vaddr_t head_address, s32 tid)
 	if (!head_address || copy_in(&head, head_address, sizeof(head)))
 		return;
 	link = head.next;
-	for (unsigned count = 0; link_address(link) != head_address && count < LIST_LIMIT; count++) {
+	for (unsigned count = 0; link_address(link) != head_address && count < LIST_LIMIT;
+	     count++) {
 		/* Read before the mutex is marked: its next owner may unlink it. */
 		bool more = !copy_in(&next, link_address(link), sizeof(next));
 
@@ -68,5 +69,6 @@ void futex_exit_robust(vaddr_t head_address, s32 tid)
 		link = next;
 	}
 	if (link_address(head.pending))
-		mark_dead(link_address(head.pending) + head.futex_offset, tid, head.pending & 1, true);
+		mark_dead(link_address(head.pending) + head.futex_offset, tid, head.pending & 1,
+			  true);
 }

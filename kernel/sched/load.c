@@ -1,4 +1,4 @@
-/* Load averages: the number of threads that run or wait for a CPU, decaying over 1, 5 and 15 minutes. */
+/* Load averages: threads that run or wait for a CPU, decaying over 1, 5 and 15 minutes. */
 #include <arch/time.h>
 #include <boot/initcall.h>
 #include <sched/cpu.h>
@@ -8,7 +8,7 @@ static const u32 decay[3] = { 60296, 64453, 65173 };
 static const u64 sample_interval = 5000000000;
 
 static struct timer sample_timer;
-static u32 averages[3];			/* [atomic] 16.16; written by the timer alone */
+static u32 averages[3]; /* [atomic] 16.16; written by the timer alone */
 
 unsigned sched_runnable(void)
 {

@@ -2,12 +2,13 @@
  * Mutexes. Nothing is handed over: an unlock frees the mutex and wakes the first waiter, who tries
  * again, so that a running thread need not wait for a sleeping one to be scheduled.
  *
- * No wake-up is lost. A waiter puts CONTENDED into the state and itself on the list in one section
- * of wait_lock, and sleeps after it. An unlock that finds HELD came before the waiter's exchange, which
- * then finds FREE; one that finds CONTENDED takes wait_lock after that section and sees the waiter on
- * the list. A woken waiter that does not get the mutex has put CONTENDED again; one that gets it with
- * others still waiting leaves CONTENDED. One that gives up for a signal tries a last time, which either
- * succeeds or leaves CONTENDED for the holder, so the wake-up it consumed reaches the next.
+ * No wake-up is lost. A waiter puts CONTENDED into the state and itself on the list in one
+ * section of wait_lock, and sleeps after it. An unlock that finds HELD came before the waiter's
+ * exchange, which then finds FREE; one that finds CONTENDED takes wait_lock after that section
+ * and sees the waiter on the list. A woken waiter that does not get the mutex has put CONTENDED
+ * again; one that gets it with others still waiting leaves CONTENDED. One that gives up for a
+ * signal tries a last time, which either succeeds or leaves CONTENDED for the holder, so the
+ * wake-up it consumed reaches the next.
  *
  * The mutex may be freed by its next holder: an unlock does not touch it after the store that frees
  * it, but in a section of wait_lock that a woken waiter must pass too before it has the mutex.
@@ -19,7 +20,7 @@ enum { FREE, HELD, CONTENDED };
 enum { SPIN_ROUNDS = 100 };
 
 struct mutex_waiter {
-	struct list_node link;		/* [wait_lock] */
+	struct list_node link; /* [wait_lock] */
 	struct thread *thread;
 };
 
@@ -144,12 +145,16 @@ int mutex_lock_interruptible(struct mutex *mutex)
 
 static void unlock_slowly(struct mutex *mutex)
 {
+	struct mutex_waiter *first;
+	u64 kicks = 0;
+
 	spin_lock(&mutex->wait_lock);
 	atomic32_set_release(&mutex->state, FREE);
-	if (!list_empty(&mutex->waiters))
-		thread_wake(list_first_entry(&mutex->waiters, struct mutex_waiter, link)->thread,
-			    WAKE_NORMAL);
+	first = list_first_entry_or_null(&mutex->waiters, struct mutex_waiter, link);
+	if (first)
+		thread_wake_deferred(first->thread, WAKE_NORMAL, &kicks);
 	spin_unlock(&mutex->wait_lock);
+	cpus_kick(kicks);
 }
 
 void mutex_unlock(struct mutex *mutex)

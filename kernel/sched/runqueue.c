@@ -87,20 +87,23 @@ static void limit_slice(struct cpu *cpu, bool woken)
 }
 
 /*
- * [rq] An idle CPU is woken by an interrupt only if it waits for one: it says so in idle_waiting before it
- * looks at its queue for the last time (cpu_idle), and we look at idle_waiting after the queue was
- * changed. The fence between our two accesses, and the one between its two, let at least one see the other.
+ * [rq] An idle CPU is woken by an interrupt only if it waits for one: it says so in idle_waiting
+ * before it looks at its queue for the last time (cpu_idle), and we look at idle_waiting after
+ * the queue was changed. The fence between our two accesses, and the one between its two, let at
+ * least one see the other.
  */
-static void notify(struct cpu *cpu, u64 former_deadline)
+static u64 notify(struct cpu *cpu, u64 former_deadline)
 {
 	atomic_fence();
 	if (cpu == cpu_this())
 		cpu_want_event(cpu, cpu->slice_deadline);
 	else if (READ_ONCE(cpu->idle_waiting) || cpu->slice_deadline < former_deadline)
-		cpu_kick(cpu);
+		return (u64)1 << cpu->index;
+	return 0;
 }
 
-static void enqueue(struct cpu *cpu, struct thread *thread, bool woken)
+/* [rq] Returns the set of CPUs to kick. */
+static u64 enqueue(struct cpu *cpu, struct thread *thread, bool woken)
 {
 	u64 former_deadline = cpu->slice_deadline;
 
@@ -110,7 +113,7 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool woken)
 	list_add_tail(woken ? &cpu->woken : &cpu->queue, &thread->run_link);
 	WRITE_ONCE(cpu->queue_length, cpu->queue_length + 1);
 	limit_slice(cpu, woken);
-	notify(cpu, former_deadline);
+	return notify(cpu, former_deadline);
 }
 
 void runqueue_put_back(struct cpu *cpu, struct thread *thread, bool yields)
@@ -138,21 +141,23 @@ static unsigned waiting_on(const struct cpu *cpu)
 }
 
 /*
- * A thread waits on a CPU that is busy. One that went idle since we chose will find it: it enters the
- * set of idle CPUs before it looks at the queues' lengths, we read the set after the length was changed.
+ * A thread waits on a CPU that is busy. One that went idle since we chose will find it: it enters
+ * the set of idle CPUs before it looks at the queues' lengths, we read the set after the length
+ * was changed.
  */
-static void call_idle_helper(const struct thread *thread)
+static u64 call_idle_helper(const struct thread *thread)
 {
 	u64 idle;
 
 	atomic_fence();
 	idle = allowed_bits(thread) & READ_ONCE(cpus_idle.bits);
-	if (idle)
-		cpu_kick(&cpus[ctz64(idle)]);
+	return idle & -idle;
 }
 
-void runqueue_place(struct thread *thread, bool woken)
+u64 runqueue_place(struct thread *thread, bool woken)
 {
+	u64 kicks = 0;
+
 	/* On no queue, the thread stays where we put it. */
 	for (;;) {
 		struct cpu *cpu = thread->cpu;
@@ -161,15 +166,15 @@ void runqueue_place(struct thread *thread, bool woken)
 		bool fits = allowed >> cpu->index & 1 || !allowed, waits;
 
 		if (fits)
-			enqueue(cpu, thread, woken);
+			kicks |= enqueue(cpu, thread, woken);
 		waits = fits && waiting_on(cpu);
 		spin_unlock_irqrestore(&cpu->queue_lock, state);
 		if (waits)
-			call_idle_helper(thread);
+			kicks |= call_idle_helper(thread);
 		if (fits)
-			return;
-		/* If it was chosen for being idle, it is out of the set of those: let it look around. */
-		cpu_kick(cpu);
+			return kicks;
+		/* If it was chosen for being idle, it has left the set of those: wake it. */
+		kicks |= (u64)1 << cpu->index;
 		WRITE_ONCE(thread->cpu, runqueue_choose(thread));
 	}
 }
@@ -231,7 +236,7 @@ bool runqueue_steal(struct cpu *cpu)
 		thread = steal_from(victim, cpu);
 		if (thread) {
 			cpu->steals++;
-			runqueue_place(thread, true);
+			cpus_kick(runqueue_place(thread, true));
 			return true;
 		}
 		tried |= (u64)1 << victim->index;
@@ -301,7 +306,7 @@ void runqueue_finish_switch(void)
 	store_release(&former->on_cpu, false);
 	spin_unlock(&cpu->queue_lock);
 	if (homeless)
-		runqueue_place(former, false);
+		cpus_kick(runqueue_place(former, false));
 	if (dead)
 		thread_put(former);
 }

@@ -1,13 +1,14 @@
 /*
- * Reader-writer locks that sleep. All that decides is one word: who is in, and whether anyone waits.
- * While somebody waits nobody gets in past him, so a waiting writer stops new readers; the last one
- * out hands the lock to the head of the list: to a writer, or to all readers before the next writer.
+ * Reader-writer locks that sleep. All that decides is one word: who is in, and whether anyone
+ * waits. While somebody waits nobody gets in past him, so a waiting writer stops new readers; the
+ * last one out hands the lock to the head of the list: to a writer, or to all readers before the
+ * next writer.
  *
- * No wake-up is lost. A waiter sets WAITERS, by an exchange that fails if the word has changed, and
- * joins the list in one section of wait_lock. Whoever leaves does so by an atomic change of the same
- * word: before the exchange, then the waiter sees the new word; or after it, then he sees WAITERS and
- * takes wait_lock, behind that section. With WAITERS set the word is changed only by those who leave
- * and, when none is left, under wait_lock.
+ * No wake-up is lost. A waiter sets WAITERS, by an exchange that fails if the word has changed,
+ * and joins the list in one section of wait_lock. Whoever leaves does so by an atomic change of
+ * the same word: before the exchange, then the waiter sees the new word; or after it, then he
+ * sees WAITERS and takes wait_lock, behind that section. With WAITERS set the word is changed
+ * only by those who leave and, when none is left, under wait_lock.
  *
  * As with mutexes, a waiter that was given the lock passes wait_lock before it returns, so that the
  * lock may be freed by its last holder.
@@ -19,10 +20,10 @@
 enum { WRITER = 1, WAITERS = 2, READER = 4 };
 
 struct rwlock_waiter {
-	struct list_node link;		/* [wait_lock] */
+	struct list_node link; /* [wait_lock] */
 	struct thread *thread;
 	bool writer;
-	bool granted;			/* [wait_lock] */
+	bool granted; /* [wait_lock] */
 };
 
 void rwlock_init(struct rwlock *lock, enum lock_rank rank)
@@ -92,6 +93,7 @@ static void lock_slowly(struct rwlock *lock, bool writer)
 static void hand_over(struct rwlock *lock)
 {
 	struct rwlock_waiter *waiter, *following;
+	u64 kicks = 0;
 	u32 word = 0;
 
 	spin_lock(&lock->wait_lock);
@@ -101,7 +103,7 @@ static void hand_over(struct rwlock *lock)
 		word += waiter->writer ? WRITER : READER;
 		list_remove(&waiter->link);
 		waiter->granted = true;
-		thread_wake(waiter->thread, WAKE_NORMAL);
+		thread_wake_deferred(waiter->thread, WAKE_NORMAL, &kicks);
 		if (word == WRITER)
 			break;
 	}
@@ -109,6 +111,7 @@ static void hand_over(struct rwlock *lock)
 		word |= WAITERS;
 	atomic32_set_release(&lock->word, word);
 	spin_unlock(&lock->wait_lock);
+	cpus_kick(kicks);
 }
 
 void read_lock(struct rwlock *lock)

@@ -1,11 +1,12 @@
 /*
  * Leaving the CPU, sleeping and waking.
  *
- * No wake-up is lost between thread_block() and thread_wake(). Both hold the lock of the thread's run
- * queue: the one to look at wake_pending, the time-out and thread->work, and, finding nothing, to set
- * SLEEPING; the other to set wake_pending and look for SLEEPING. Whichever comes first, either the sleeper
- * sees the sign or the waker sees the sleeper. The signs of a signal (work) and of a time-out are set
- * before thread_wake() is called, so the same argument holds for them.
+ * No wake-up is lost between thread_block() and thread_wake(). Both hold the lock of the thread's
+ * run queue: the one to look at wake_pending, the time-out and thread->work, and, finding
+ * nothing, to set SLEEPING; the other to set wake_pending and look for SLEEPING. Whichever comes
+ * first, either the sleeper sees the sign or the waker sees the sleeper. The signs of a signal
+ * (work) and of a time-out are set before thread_wake() is called, so the same argument holds for
+ * them.
  */
 #include <arch/time.h>
 #include <debug/lock_check.h>
@@ -17,7 +18,7 @@
 struct timeout {
 	struct timer timer;
 	struct thread *thread;
-	bool expired;			/* [atomic] */
+	bool expired; /* [atomic] */
 };
 
 static void leave_cpu(bool yields)
@@ -140,7 +141,7 @@ static bool wakes(const struct thread *thread, enum thread_wake kind)
 	}
 }
 
-bool thread_wake(struct thread *thread, enum thread_wake kind)
+bool thread_wake_deferred(struct thread *thread, enum thread_wake kind, u64 *kicks)
 {
 	unsigned long state;
 	struct cpu *cpu = thread_lock(thread, &state);
@@ -157,7 +158,16 @@ bool thread_wake(struct thread *thread, enum thread_wake kind)
 	}
 	thread_unlock(cpu, state);
 	if (sleeps)
-		runqueue_place(thread, true);
+		*kicks |= runqueue_place(thread, true);
+	return news;
+}
+
+bool thread_wake(struct thread *thread, enum thread_wake kind)
+{
+	u64 kicks = 0;
+	bool news = thread_wake_deferred(thread, kind, &kicks);
+
+	cpus_kick(kicks);
 	return news;
 }
 
@@ -165,15 +175,17 @@ void thread_add_work(struct thread *thread, u32 work)
 {
 	unsigned long state;
 	struct cpu *cpu;
+	bool runs;
 
 	__atomic_fetch_or(&thread->work.v, work, __ATOMIC_SEQ_CST);
 	if (thread == thread_current())
 		return;
 	/* One that runs is interrupted; any other looks at its work after it was switched to. */
 	cpu = thread_lock(thread, &state);
-	if (thread->state == THREAD_RUNNING && cpu != cpu_this())
-		cpu_kick(cpu);
+	runs = thread->state == THREAD_RUNNING;
 	thread_unlock(cpu, state);
+	if (runs)
+		cpu_kick(cpu);
 }
 
 int thread_sleep_ns(u64 ns, enum wait_mode mode)
@@ -209,7 +221,7 @@ int thread_set_affinity(struct thread *thread, u64 mask)
 	}
 	thread_unlock(cpu, state);
 	if (move)
-		runqueue_place(thread, false);
+		cpus_kick(runqueue_place(thread, false));
 	else if (thread == thread_current())
 		schedule();
 	else

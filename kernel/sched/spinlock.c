@@ -1,8 +1,9 @@
 /*
- * Test-and-set locks. Not ticket locks: a queue of tickets stands still whenever the one whose turn it is
- * does not run, and under an emulator with more harts than the host has CPUs that is the usual case (a
- * stress test of 8 harts on 2 CPUs took minutes instead of seconds). Sections are short, and a CPU that
- * waits reads its own cached copy until the lock is free, so on real machines little is lost.
+ * Test-and-set locks. Not ticket locks: a queue of tickets stands still whenever the one whose
+ * turn it is does not run, and under an emulator with more harts than the host has CPUs that is
+ * the usual case (a stress test of 8 harts on 2 CPUs took minutes instead of seconds). Sections
+ * are short, and a CPU that waits reads its own cached copy until the lock is free, so on real
+ * machines little is lost.
  */
 #include <arch/time.h>
 #include <debug/lock_check.h>
@@ -38,7 +39,8 @@ static void watchdog(struct spinlock *lock, u64 *started)
 		return;
 	name = symbol_lookup(place, &offset);
 	panic("spinlock %p: stuck for 5 s; held by %s (tid %d), taken in %s+0x%zx", (void *)lock,
-	      holder ? holder->name : "nobody", holder ? holder->tid : 0, name ? name : "?", offset);
+	      holder ? holder->name : "nobody", holder ? holder->tid : 0, name ? name : "?",
+	      offset);
 }
 #endif
 

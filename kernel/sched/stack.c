@@ -1,9 +1,10 @@
 /*
- * Kernel stacks. The window that the port gives is cut into slots of twice a stack's size; the upper half
- * of a slot is the stack, the lower half is never mapped, so that an overflow faults. A free stack keeps
- * its frames: the next thread takes it over without touching page tables or other CPUs' TLBs. What is
- * above a share of all memory, or above CACHED_MIN when memory is short, is given back by threads at
- * their end, while they may still wait for the shootdown; it is dear, hence rare.
+ * Kernel stacks. The window that the port gives is cut into slots of twice a stack's size; the
+ * upper half of a slot is the stack, the lower half is never mapped, so that an overflow faults.
+ * A free stack keeps its frames: the next thread takes it over without touching page tables or
+ * other CPUs' TLBs. What is above a share of all memory, or above CACHED_MIN when memory is
+ * short, is given back by threads at their end, while they may still wait for the shootdown; it
+ * is dear, hence rare.
 
  */
 #include <arch/thread.h>
@@ -17,20 +18,20 @@ enum { STACK_PAGES = KERNEL_STACK_SIZE / PAGE_SIZE, SLOT_SIZE = 2 * KERNEL_STACK
 enum { SLOTS_MAX = 32768, CACHED_SHARE = 16, CACHED_MIN = 16 };
 
 struct kernel_stack {
-	vaddr_t base;			/* [const] lowest address */
-	struct frame *frames[STACK_PAGES];	/* [const] */
-	struct kernel_stack *next;	/* [lock] in the list of free ones */
+	vaddr_t base;			   /* [const] lowest address */
+	struct frame *frames[STACK_PAGES]; /* [const] */
+	struct kernel_stack *next;	   /* [lock] in the list of free ones */
 };
 
 static struct {
-	struct spinlock lock;		/* RANK_WAIT, interrupts off */
-	vaddr_t window;			/* [const] */
-	size_t slot_count;		/* [const] */
-	u64 cached_max;			/* [const] */
-	bool memory_short;		/* [atomic] */
-	u64 used[BITMAP_WORDS(SLOTS_MAX)];	/* [lock] slots that are mapped */
-	size_t hint;			/* [lock] none is free below it */
-	struct kernel_stack *free;	/* [lock] those that no CPU keeps */
+	struct spinlock lock;		   /* RANK_WAIT, interrupts off */
+	vaddr_t window;			   /* [const] */
+	size_t slot_count;		   /* [const] */
+	u64 cached_max;			   /* [const] */
+	bool memory_short;		   /* [atomic] */
+	u64 used[BITMAP_WORDS(SLOTS_MAX)]; /* [lock] slots that are mapped */
+	size_t hint;			   /* [lock] none is free below it */
+	struct kernel_stack *free;	   /* [lock] those that no CPU keeps */
 } stacks = { .lock = SPINLOCK_INIT(RANK_WAIT) };
 
 static SLAB_CACHE(stack_cache, struct kernel_stack);
@@ -73,8 +74,7 @@ static vaddr_t take_slot(void)
 		stacks.hint = slot + 1;
 	}
 	spin_unlock_irqrestore(&stacks.lock, state);
-	return slot < stacks.slot_count ?
-		       stacks.window + slot * SLOT_SIZE + KERNEL_STACK_SIZE : 0;
+	return slot < stacks.slot_count ? stacks.window + slot * SLOT_SIZE + KERNEL_STACK_SIZE : 0;
 }
 
 static void return_slot(vaddr_t base)

@@ -6,8 +6,8 @@
 
 static SLAB_CACHE(thread_cache, struct thread);
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_TABLE);
-static struct list_node all_threads = LIST_INIT(all_threads);	/* [all_lock] */
-static u64 all_count;						/* [all_lock] */
+static struct list_node all_threads = LIST_INIT(all_threads); /* [all_lock] */
+static u64 all_count;					      /* [all_lock] */
 void (*thread_release_hook)(struct thread *thread);
 
 /* First on the stack of a new thread, in the place of a return from thread_context_switch(). */
@@ -83,7 +83,7 @@ void thread_start(struct thread *thread)
 	assert(thread->state == THREAD_NEW);
 	thread->state = THREAD_RUNNABLE;
 	thread->cpu = runqueue_choose(thread);
-	runqueue_place(thread, false);
+	cpus_kick(runqueue_place(thread, false));
 }
 
 void thread_set_name(struct thread *thread, const char *name)

@@ -79,8 +79,12 @@ static inline void thread_get(struct thread *thread)
 void thread_start(struct thread *thread);
 /* Wake a SLEEPING thread if its wait mode allows (@signal: interruptible; @kill: killable too). */
 enum thread_wake { WAKE_NORMAL, WAKE_SIGNAL, WAKE_KILL, WAKE_TIMEOUT };
-/* True: this call changed something (it slept, or WAKE_NORMAL and no wake-up was pending). Any context. */
+/* True: it slept, or this is the first WAKE_NORMAL since it looked. Any context. */
 bool thread_wake(struct thread *thread, enum thread_wake kind);
+/*
+ * For wakers that hold a lock: adds to *@kicks the CPUs to interrupt, by cpus_kick() once it is free.
+ */
+bool thread_wake_deferred(struct thread *thread, enum thread_wake kind, u64 *kicks);
 /* Set bits of thread->work and make its CPU notice. Any context. */
 void thread_add_work(struct thread *thread, u32 work);
 /* End the current thread; never returns. The reference of creation is dropped once off its stack. */

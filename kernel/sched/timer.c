@@ -1,11 +1,12 @@
 /*
- * A timer is on at most one queue, which timer->cpu names. Whoever puts it on a queue claims it first by
- * changing timer->cpu from NULL under the lock of that queue; whoever takes it off clears timer->cpu under
- * the same lock. So any number of CPUs may start and stop one timer at once.
+ * A timer is on at most one queue, which timer->cpu names. Whoever puts it on a queue claims it
+ * first by changing timer->cpu from NULL under the lock of that queue; whoever takes it off
+ * clears timer->cpu under the same lock. So any number of CPUs may start and stop one timer at
+ * once.
  *
- * Before a handler runs, the queue says so in ->running and only then clears timer->cpu: who finds the timer
- * on no queue, and its handler running nowhere, knows that the handler has returned. The timer itself
- * is not touched after its handler was called.
+ * Before a handler runs, the queue says so in ->running and only then clears timer->cpu: who
+ * finds the timer on no queue, and its handler running nowhere, knows that the handler has
+ * returned. The timer itself is not touched after its handler was called.
  */
 #include <arch/thread.h>
 #include <arch/time.h>
@@ -25,7 +26,8 @@ static struct timer *timer_of(struct rb_node *node)
 
 static int compare(const void *key, const struct rb_node *node)
 {
-	u64 deadline = *(const u64 *)key, other = rb_entry(node, const struct timer, node)->deadline;
+	u64 deadline = *(const u64 *)key,
+	    other = rb_entry(node, const struct timer, node)->deadline;
 
 	return deadline < other ? -1 : deadline > other;
 }
@@ -101,7 +103,7 @@ bool timer_stop_sync(struct timer *timer)
 {
 	bool pending = false, again;
 
-	/* A handler seen nowhere may still have come and gone meanwhile, if it started the timer again. */
+	/* A handler seen nowhere may have come and gone meanwhile, if it started the timer again. */
 	do {
 		u32 starts = read_acquire(&timer->starts);
 

@@ -8,7 +8,7 @@ struct cpu;
 struct timer {
 	struct rb_node node;		/* [queue->lock] */
 	u64 deadline;			/* [queue->lock] ns */
-	struct cpu *cpu;		/* [atomic] whose queue; NULL: on none. Set by compare-and-swap */
+	struct cpu *cpu;		/* [atomic] whose queue; NULL: on none */
 	u32 starts;			/* [queue->lock; atomic read] how often it was started */
 	void (*handler)(struct timer *timer);	/* interrupts off; may start it again, or free it */
 };

@@ -1,14 +1,14 @@
 /*
- * No wake-up is lost. The waiter joins the queue in wait_begin() and tests its condition after it; the waker
- * makes the condition true and then goes through the queue. Both take queue->lock in between, so one
- * section comes first: the waiter's, then the waker finds him on the queue and sets wake_pending, with
- * which thread_block() does not sleep (schedule.c); or the waker's, then the waiter's test comes after it
- * and finds the condition true.
+ * No wake-up is lost. The waiter joins the queue in wait_begin() and tests its condition after
+ * it; the waker makes the condition true and then goes through the queue. Both take queue->lock
+ * in between, so one section comes first: the waiter's, then the waker finds him on the queue and
+ * sets wake_pending, with which thread_block() does not sleep (schedule.c); or the waker's, then
+ * the waiter's test comes after it and finds the condition true.
  *
  * wake_pending is cleared only by the outermost wait_begin() of a thread, before it joins, and by
- * thread_block(), after which the caller tests again. Waits inside a wait (a mutex in a condition, poll's many
- * queues, wait in a page fault) may so use up a sign that was meant for the outer one: they leave the sign
- * set when they end, which costs the outer wait one more test.
+ * thread_block(), after which the caller tests again. Waits inside a wait (a mutex in a
+ * condition, poll's many queues, wait in a page fault) may so use up a sign that was meant for
+ * the outer one: they leave the sign set when they end, which costs the outer wait one more test.
  */
 #include <debug/panic.h>
 #include <lib/errno.h>
@@ -56,28 +56,31 @@ int wait_sleep(struct waiter *waiter, u64 deadline, enum wait_mode mode)
 	return thread_block(deadline, mode);
 }
 
-static void wake_locked(struct wait_queue *queue, unsigned exclusive_count, u32 events)
+/* Returns the CPUs to kick once the queue's lock is free. */
+static u64 wake_locked(struct wait_queue *queue, unsigned exclusive_count, u32 events)
 {
 	struct waiter *waiter;
+	u64 kicks = 0;
 
 	list_for_each_entry(waiter, &queue->waiters, link) {
 		if (waiter->events && !(waiter->events & events))
 			continue;
-		if (!waiter->exclusive)
-			thread_wake(waiter->thread, WAKE_NORMAL);
-		else if (!exclusive_count)
-			return;
-		else if (thread_wake(waiter->thread, WAKE_NORMAL) && exclusive_count != ~0u)
+		if (waiter->exclusive && !exclusive_count)
+			break;
+		if (thread_wake_deferred(waiter->thread, WAKE_NORMAL, &kicks) &&
+		    waiter->exclusive && exclusive_count != ~0u)
 			exclusive_count--;
 	}
+	return kicks;
 }
 
 void wait_wake_events(struct wait_queue *queue, unsigned exclusive_count, u32 events)
 {
 	unsigned long state = spin_lock_irqsave(&queue->lock);
+	u64 kicks = wake_locked(queue, exclusive_count, events);
 
-	wake_locked(queue, exclusive_count, events);
 	spin_unlock_irqrestore(&queue->lock, state);
+	cpus_kick(kicks);
 }
 
 void wait_end(struct waiter *waiter)
@@ -85,12 +88,14 @@ void wait_end(struct waiter *waiter)
 	struct wait_queue *queue = waiter->queue;
 	struct thread *thread = waiter->thread;
 	unsigned long state = spin_lock_irqsave(&queue->lock);
+	u64 kicks = 0;
 
 	list_remove(&waiter->link);
-	/* Chosen alone to be woken, but it leaves for another reason: the next one shall have it. */
+	/* Chosen to be woken, but it leaves for another reason: the next one shall have it. */
 	if (waiter->exclusive && READ_ONCE(thread->wake_pending))
-		wake_locked(queue, 1, ~0u);
+		kicks = wake_locked(queue, 1, ~0u);
 	spin_unlock_irqrestore(&queue->lock, state);
+	cpus_kick(kicks);
 	if (--thread->wait_depth)
 		WRITE_ONCE(thread->wake_pending, true);
 }

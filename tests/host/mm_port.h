@@ -90,6 +90,15 @@ bool thread_wake(struct thread *thread, enum thread_wake kind)
 	return false;
 }
 
+bool thread_wake_deferred(struct thread *thread, enum thread_wake kind, u64 *kicks)
+{
+	return thread_wake(thread, kind);
+}
+
+void cpus_kick(u64 cpus)
+{
+}
+
 bool thread_interrupted(enum wait_mode mode)
 {
 	return false;

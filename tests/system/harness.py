@@ -9,7 +9,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)
 RUN = 'scripts/run'
 SECONDS = 60
 SHOWN = 600		# characters of an output that a failure shows
-SHOWN_LINES = 60	# lines of an error output
+SHOWN_LINES = 60		# lines of an error output
+FAILURE_LINES = 8	# lines that a driver's program may show
 CLEAN = 'audit: clean'
 # Pages that may be gone after a job, for what the kernel rightly keeps (caches that it filled).
 PAGES_KEPT = 64
@@ -104,7 +105,7 @@ def audit_errors(path, kept):
 def lines_count(test, output):
     """The counts of a driver's `ok`, `not ok` and `skip` lines, with each failure's own lines."""
     text = output.decode(errors='replace')
-    result, showing = Result(), False
+    result, showing = Result(), 0
     for line in text.split('\n'):
         if line.startswith('ok '):
             result.passed += 1
@@ -113,9 +114,11 @@ def lines_count(test, output):
             result.lines.append(f'not ok {test.name}: {line[7:]}')
         elif line.startswith('skip '):
             result.skipped += 1
-        elif line.startswith('  ') and showing:
+        elif line.startswith('  ') and 'not ok' in line and showing:
             result.lines.append(line)
-        showing = line.startswith('not ok ') or (showing and line.startswith('  '))
+            showing -= 1
+        if line.startswith('not ok '):
+            showing = FAILURE_LINES
     if not re.search(r'^# \d+ passed, \d+ failed$', text, re.M):
         result.failed += 1
         result.lines.append(f'not ok {test.name}: the driver did not come to its end; its last lines:')

@@ -2,9 +2,9 @@
 #include "check.h"
 #include <grp.h>
 
-#define BAD ((long)8)			/* an address with nothing there */
-#define KERNEL ((long)(~0UL << 30))	/* an address of the kernel's half */
-#define NO_FD 12345
+#define BAD    ((long)8)	    /* an address with nothing there */
+#define KERNEL ((long)(~0UL << 30)) /* an address of the kernel's half */
+#define NO_FD  12345
 
 struct bad_call {
 	const char *text;
@@ -16,10 +16,12 @@ struct bad_call {
 static char text[4096];
 static long good_file, good_dir, good_pipe;
 
+/* clang-format off */
 #define CALL(name, expected, ...) \
 	{ #name "(" #__VA_ARGS__ ")", SYS_##name, { __VA_ARGS__ }, (expected), 0 }
 #define EITHER(name, expected, other, ...) \
 	{ #name "(" #__VA_ARGS__ ")", SYS_##name, { __VA_ARGS__ }, (expected), (other) }
+/* clang-format on */
 
 static void calls_check(const struct bad_call *calls, size_t count)
 {
@@ -131,7 +133,7 @@ static void test_paths(void)
 	paths_check(-1);
 	paths_check((long)p + PAGE - 2);
 	paths_check((long)p + PAGE);
-	strcpy(p + PAGE - 3, "nn");		/* this one just fits */
+	strcpy(p + PAGE - 3, "nn"); /* this one just fits */
 	CHECK_ERRNO(open(p + PAGE - 3, O_RDONLY), ENOENT);
 	munmap(p, PAGE);
 }
@@ -181,7 +183,7 @@ static void outputs_check(long out)
 		CALL(getgroups, EFAULT, 100, out),
 		CALL(sched_getaffinity, EFAULT, 0, 128, out),
 		CALL(utimensat, EFAULT, AT_FDCWD, (long)"perm", out, 0),
-		CALL(prctl, EFAULT, 16, out),		/* PR_GET_NAME */
+		CALL(prctl, EFAULT, 16, out), /* PR_GET_NAME */
 		CALL(execve, EFAULT, (long)"/bin/sh", out, 0),
 	};
 	calls_check(calls, ARRAY_SIZE(calls));

@@ -17,11 +17,11 @@ static void grow(void *unused)
 		CHECK_EQ(page[i], 0);
 	memset(page, 0x33, 10 * PAGE);
 	CHECK(break_set(page + 4 * PAGE + 1) == page + 4 * PAGE + 1);
-	CHECK_EQ(page[4 * PAGE + 1], 0x33);	/* the rest of the last page stays */
+	CHECK_EQ(page[4 * PAGE + 1], 0x33); /* the rest of the last page stays */
 	CHECK_READ_FAULT(page + 5 * PAGE, SIGSEGV, SEGV_MAPERR);
 	CHECK(break_set(page + 10 * PAGE) == page + 10 * PAGE);
 	CHECK_EQ(page[4 * PAGE], 0x33);
-	CHECK_EQ(page[5 * PAGE], 0);		/* given back and taken again: zeros */
+	CHECK_EQ(page[5 * PAGE], 0); /* given back and taken again: zeros */
 	CHECK_EQ(page[9 * PAGE], 0);
 	CHECK(break_set(start) == start);
 	CHECK_READ_FAULT(page + 4 * PAGE, SIGSEGV, SEGV_MAPERR);
@@ -37,13 +37,13 @@ static void fail(void *unused)
 	(void)unused;
 	unsigned char *start = break_set(NULL);
 	CHECK(break_set((void *)~0UL) == start);
-	CHECK(break_set((void *)8) == start);		/* below the start of the heap */
+	CHECK(break_set((void *)8) == start); /* below the start of the heap */
 	CHECK(break_set(start + (1UL << 45)) == start);
 	CHECK(break_set(NULL) == start);
 	uintptr_t page = ((uintptr_t)start + PAGE - 1) & ~(PAGE - 1);
 	void *block = mmap((void *)(page + 4 * PAGE), PAGE, PROT_READ,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	if (block != MAP_FAILED) {			/* a mapping in the way */
+	if (block != MAP_FAILED) { /* a mapping in the way */
 		CHECK(break_set((void *)(page + 8 * PAGE)) == start);
 		munmap(block, PAGE);
 		CHECK(break_set((void *)(page + 8 * PAGE)) == (void *)(page + 8 * PAGE));
@@ -86,7 +86,7 @@ static void forked(void *unused)
 		child_exit();
 	}
 	CHECK_EQ(wait_status(pid), 0);
-	CHECK(break_set(NULL) == end);		/* the child's break is its own */
+	CHECK(break_set(NULL) == end); /* the child's break is its own */
 	CHECK_EQ(end[-1], 5);
 }
 

@@ -7,7 +7,7 @@
  * and the program exits 0 or 1. A case that cannot run here prints `skip PROGRAM CASE: reason`.
  *
  * Arguments: [-c CASE] [-t SECONDS] [SEED]. A watchdog (default 30 s) ends a program that hangs.
- * A check in a child process counts there: the child must end through child_exit() (run_child does).
+ * A check in a child process counts there: the child must end by child_exit() (run_child does).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -42,9 +42,9 @@
 #pragma GCC diagnostic ignored "-Warray-bounds"
 #endif
 
-#define CHECK_HELPER static __attribute__((unused))
+#define CHECK_HELPER  static __attribute__((unused))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define PAGE 4096UL
+#define PAGE	      4096UL
 
 struct check_case {
 	const char *name;
@@ -52,16 +52,15 @@ struct check_case {
 };
 
 static const char *check_case_name = "start";
-static int check_failures;		/* of this process */
-static int check_skipped;		/* the running case was skipped */
-static unsigned check_timeout = 30;	/* seconds */
+static int check_failures;	    /* of this process */
+static int check_skipped;	    /* the running case was skipped */
+static unsigned check_timeout = 30; /* seconds */
 static uint64_t check_seed = 1;
-static char check_scratch[64];		/* directory of scratch_enter(), or empty */
+static char check_scratch[64]; /* directory of scratch_enter(), or empty */
 static pid_t check_main_pid;
 
 /* Print one line with one write, so that lines of several processes never mix. */
-__attribute__((format(printf, 1, 2)))
-CHECK_HELPER void check_print(const char *format, ...)
+__attribute__((format(printf, 1, 2))) CHECK_HELPER void check_print(const char *format, ...)
 {
 	char line[1024];
 	va_list args;
@@ -78,8 +77,8 @@ CHECK_HELPER void check_print(const char *format, ...)
 CHECK_HELPER void check_fail(int line, const char *expected, const char *came)
 {
 	__atomic_add_fetch(&check_failures, 1, __ATOMIC_RELAXED);
-	check_print("not ok %s %s: expected %s, came %s [line %d]",
-		    program_invocation_short_name, check_case_name, expected, came, line);
+	check_print("not ok %s %s: expected %s, came %s [line %d]", program_invocation_short_name,
+		    check_case_name, expected, came, line);
 }
 
 CHECK_HELPER const char *check_errno_name(int number)
@@ -162,24 +161,30 @@ CHECK_HELPER long check_ok(long result, const char *text, int line)
 }
 
 /* Each gives back whether it held, except CHECK_OK, which gives back the call's result. */
-#define CHECK(cond) check_true((cond) ? true : false, #cond, __LINE__)
-#define CHECK_EQ(a, b) check_equal((long)(a), (long)(b), #a, __LINE__)
+#define CHECK(cond)		  check_true((cond) ? true : false, #cond, __LINE__)
+#define CHECK_EQ(a, b)		  check_equal((long)(a), (long)(b), #a, __LINE__)
 #define CHECK_RANGE(a, low, high) check_range((long)(a), (long)(low), (long)(high), #a, __LINE__)
-#define CHECK_STR(a, b) check_string((a), (b), #a, __LINE__)
-#define CHECK_OK(call) check_ok((long)(call), #call, __LINE__)
-#define CHECK_ERRNO(call, number) ({					\
-	errno = 0;							\
-	long check_result_ = (long)(call);				\
-	check_errno(check_result_, errno, (number), #call, __LINE__);	\
-})
+#define CHECK_STR(a, b)		  check_string((a), (b), #a, __LINE__)
+#define CHECK_OK(call)		  check_ok((long)(call), #call, __LINE__)
+#define CHECK_ERRNO(call, number)                                                                  \
+	({                                                                                         \
+		errno = 0;                                                                         \
+		long check_result_ = (long)(call);                                                 \
+		check_errno(check_result_, errno, (number), #call, __LINE__);                      \
+	})
 /* In a case: leave it when the condition does not hold, because the rest would make no sense. */
-#define REQUIRE(cond) do { if (!CHECK(cond)) return; } while (0)
-#define SKIP(reason) do {						\
-	check_skipped = 1;						\
-	check_print("skip %s %s: %s", program_invocation_short_name,	\
-		    check_case_name, (reason));				\
-	return;								\
-} while (0)
+#define REQUIRE(cond)                                                                              \
+	do {                                                                                       \
+		if (!CHECK(cond))                                                                  \
+			return;                                                                    \
+	} while (0)
+#define SKIP(reason)                                                                               \
+	do {                                                                                       \
+		check_skipped = 1;                                                                 \
+		check_print("skip %s %s: %s", program_invocation_short_name, check_case_name,      \
+			    (reason));                                                             \
+		return;                                                                            \
+	} while (0)
 
 /* ---- time ---- */
 
@@ -423,8 +428,8 @@ CHECK_HELPER int check_main(const struct check_case *cases, size_t count, int ar
 	return check_run(cases, count, only);
 }
 
-#define CHECK_MAIN(cases)						\
-	int main(int argc, char **argv)					\
-	{								\
-		return check_main((cases), ARRAY_SIZE(cases), argc, argv); \
+#define CHECK_MAIN(cases)                                                                          \
+	int main(int argc, char **argv)                                                            \
+	{                                                                                          \
+		return check_main((cases), ARRAY_SIZE(cases), argc, argv);                         \
 	}

@@ -27,7 +27,7 @@ static void test_fork_words(void)
 	}
 	REQUIRE(pid > 0);
 	CHECK_EQ(parent_tid, pid);
-	CHECK_EQ(child_tid, 0);			/* only in the child's memory */
+	CHECK_EQ(child_tid, 0); /* only in the child's memory */
 	CHECK_EQ(read(ends[0], &seen, 4), 4);
 	CHECK_EQ(seen, pid);
 	CHECK_EQ(read(ends[0], &seen, 4), 4);
@@ -55,10 +55,10 @@ static void test_clear_tid(void)
 			&tid);
 	REQUIRE(got > 0);
 	CHECK(got != getpid());
-	for (int now; (now = tid) != 0; )
+	for (int now; (now = tid) != 0;)
 		syscall(SYS_futex, &tid, FUTEX_WAIT, now, NULL, NULL, 0);
 	CHECK_EQ(tid, 0);
-	CHECK_ERRNO(waitpid(got, NULL, __WALL), ECHILD);	/* a thread is not a child */
+	CHECK_ERRNO(waitpid(got, NULL, __WALL), ECHILD); /* a thread is not a child */
 }
 
 static int ids_child(void *argument)
@@ -168,7 +168,7 @@ static void test_clone3_errors(void)
 	args = (struct clone_args){ .flags = CLONE_THREAD, .exit_signal = SIGCHLD };
 	CHECK_ERRNO(clone3_raw(&args, sizeof(args)), EINVAL);
 	args = (struct clone_args){ .exit_signal = SIGCHLD, .stack = 4096 };
-	CHECK_ERRNO(clone3_raw(&args, sizeof(args)), EINVAL);	/* a stack without a size */
+	CHECK_ERRNO(clone3_raw(&args, sizeof(args)), EINVAL); /* a stack without a size */
 	args = (struct clone_args){ .exit_signal = SIGCHLD, .flags = 1ULL << 60 };
 	CHECK_ERRNO(clone3_raw(&args, sizeof(args)), EINVAL);
 }

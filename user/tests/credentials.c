@@ -25,14 +25,14 @@ static void check_group(gid_t real, gid_t effective, gid_t saved, int line)
 	check_equal(s, saved, "saved gid", line);
 }
 
-#define CHECK_USER(r, e, s) check_user((r), (e), (s), __LINE__)
+#define CHECK_USER(r, e, s)  check_user((r), (e), (s), __LINE__)
 #define CHECK_GROUP(r, e, s) check_group((r), (e), (s), __LINE__)
 
 static void set_user(void *unused)
 {
 	(void)unused;
 	CHECK_USER(0, 0, 0);
-	CHECK_OK(setuid(1000));			/* root: all three, for good */
+	CHECK_OK(setuid(1000)); /* root: all three, for good */
 	CHECK_USER(1000, 1000, 1000);
 	CHECK_ERRNO(setuid(0), EPERM);
 	CHECK_ERRNO(setuid(1001), EPERM);
@@ -53,11 +53,11 @@ static void effective_user(void *unused)
 	(void)unused;
 	CHECK_OK(seteuid(1000));
 	CHECK_USER(0, 1000, 0);
-	CHECK_OK(setuid(0));			/* the saved one is allowed */
+	CHECK_OK(setuid(0)); /* the saved one is allowed */
 	CHECK_USER(0, 0, 0);
 	CHECK_OK(setresuid(1, 2, 3));
 	CHECK_USER(1, 2, 3);
-	CHECK_OK(setresuid(3, 1, 2));		/* any of the three */
+	CHECK_OK(setresuid(3, 1, 2)); /* any of the three */
 	CHECK_USER(3, 1, 2);
 	CHECK_ERRNO(setresuid(4, -1, -1), EPERM);
 	CHECK_ERRNO(setresuid(-1, -1, 0), EPERM);
@@ -75,8 +75,8 @@ static void real_effective(void *unused)
 {
 	(void)unused;
 	CHECK_OK(setreuid(1000, 2000));
-	CHECK_USER(1000, 2000, 2000);		/* the real one was set: saved follows */
-	CHECK_OK(setreuid(2000, 1000));		/* they may change places */
+	CHECK_USER(1000, 2000, 2000);	/* the real one was set: saved follows */
+	CHECK_OK(setreuid(2000, 1000)); /* they may change places */
 	CHECK_USER(2000, 1000, 1000);
 	CHECK_ERRNO(setreuid(0, -1), EPERM);
 	CHECK_ERRNO(setreuid(-1, 3000), EPERM);
@@ -111,7 +111,7 @@ static void groups(void *unused)
 	CHECK_GROUP(50, 60, 60);
 	CHECK_OK(setuid(1000));
 	CHECK_ERRNO(setgid(70), EPERM);
-	CHECK_OK(setgid(50));			/* the real one: only the effective changes */
+	CHECK_OK(setgid(50)); /* the real one: only the effective changes */
 	CHECK_GROUP(50, 50, 60);
 	CHECK_ERRNO(setgroups(0, NULL), EPERM);
 }

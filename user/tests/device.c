@@ -7,9 +7,12 @@ static unsigned char block[4096], other[4096];
 
 static void test_numbers(void)
 {
-	static const struct { const char *name; int major, minor; } table[] = {
-		{ "/dev/null", 1, 3 }, { "/dev/zero", 1, 5 }, { "/dev/full", 1, 7 },
-		{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+	static const struct {
+		const char *name;
+		int major, minor;
+	} table[] = {
+		{ "/dev/null", 1, 3 },	  { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+		{ "/dev/random", 1, 8 },  { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 		{ "/dev/console", 5, 1 }, { "/dev/kmsg", 1, 11 },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -67,8 +70,8 @@ static void random_test(const char *name)
 	for (size_t i = 0; i < sizeof(block); i++)
 		counts[block[i]]++;
 	for (int i = 0; i < 256; i++)
-		CHECK_RANGE(counts[i], 0, 60);		/* 16 are expected */
-	CHECK_EQ(write(fd, "more", 4), 4);		/* mixed in */
+		CHECK_RANGE(counts[i], 0, 60); /* 16 are expected */
+	CHECK_EQ(write(fd, "more", 4), 4);     /* mixed in */
 	close(fd);
 }
 
@@ -89,7 +92,7 @@ static void test_getrandom(void)
 	CHECK_ERRNO(getrandom(block, 16, GRND_RANDOM | GRND_INSECURE), EINVAL);
 	CHECK_ERRNO(getrandom((void *)8, 16, 0), EFAULT);
 	memset(block, 0, 64);
-	CHECK_EQ(getrandom(block + 3, 5, 0), 5);	/* no byte more than asked for */
+	CHECK_EQ(getrandom(block + 3, 5, 0), 5); /* no byte more than asked for */
 	CHECK_EQ(block[2] + block[8], 0);
 }
 
@@ -112,12 +115,8 @@ static void test_fork(void)
 }
 
 static const struct check_case cases[] = {
-	{ "numbers", test_numbers },
-	{ "null", test_null },
-	{ "zero", test_zero },
-	{ "full", test_full },
-	{ "random", test_random },
-	{ "getrandom", test_getrandom },
+	{ "numbers", test_numbers }, { "null", test_null },	{ "zero", test_zero },
+	{ "full", test_full },	     { "random", test_random }, { "getrandom", test_getrandom },
 	{ "fork", test_fork },
 };
 

@@ -16,10 +16,11 @@ static void canary_handler(int sig)
 	canary_signals += sig;
 }
 
-#define CHECK_EXEC(path, number) do {					\
-	CHECK_ERRNO(execve((path), argv_plain, envp_empty), (number));	\
-	CHECK_EQ(canary, 77);						\
-} while (0)
+#define CHECK_EXEC(path, number)                                                                   \
+	do {                                                                                       \
+		CHECK_ERRNO(execve((path), argv_plain, envp_empty), (number));                     \
+		CHECK_EQ(canary, 77);                                                              \
+	} while (0)
 
 static bool program_write(const char *name, const void *data, size_t size, mode_t mode)
 {
@@ -54,7 +55,7 @@ static void test_permission(void)
 {
 	REQUIRE(scratch_enter());
 	REQUIRE(program_write("none", "#!/bin/sh\n", 10, 0644));
-	CHECK_EXEC("none", EACCES);		/* root as well: no x bit at all */
+	CHECK_EXEC("none", EACCES); /* root as well: no x bit at all */
 	CHECK_OK(mkdir("closed", 0700));
 	REQUIRE(program_write("closed/inside", "#!/bin/sh\n", 10, 0755));
 	pid_t pid = fork_child();
@@ -88,9 +89,14 @@ static Elf64_Ehdr elf_header(void)
 {
 	Elf64_Ehdr header = {
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_EXEC, .e_machine = EM_RISCV, .e_version = EV_CURRENT,
-		.e_entry = 0x10000, .e_phoff = sizeof(Elf64_Ehdr),
-		.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
+		.e_type = ET_EXEC,
+		.e_machine = EM_RISCV,
+		.e_version = EV_CURRENT,
+		.e_entry = 0x10000,
+		.e_phoff = sizeof(Elf64_Ehdr),
+		.e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 1,
 	};
 	return header;
 }
@@ -106,8 +112,12 @@ static bool elf_write(const Elf64_Ehdr *header, const Elf64_Phdr *segment)
 
 static void test_elf_header(void)
 {
-	Elf64_Phdr segment = { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x10000,
-			       .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096 };
+	Elf64_Phdr segment = { .p_type = PT_LOAD,
+			       .p_flags = PF_R | PF_X,
+			       .p_vaddr = 0x10000,
+			       .p_filesz = 4096,
+			       .p_memsz = 4096,
+			       .p_align = 4096 };
 	Elf64_Ehdr header;
 	REQUIRE(scratch_enter());
 	header = elf_header();
@@ -127,7 +137,7 @@ static void test_elf_header(void)
 	REQUIRE(elf_write(&header, &segment));
 	CHECK_EXEC("elf", ENOEXEC);
 	header = elf_header();
-	header.e_phnum = 65535;			/* more than 64 KiB of them */
+	header.e_phnum = 65535; /* more than 64 KiB of them */
 	REQUIRE(elf_write(&header, &segment));
 	CHECK_EXEC("elf", ENOEXEC);
 }
@@ -153,14 +163,20 @@ static void hostile_run(Elf64_Phdr segment)
 
 static void test_elf_hostile(void)
 {
-	Elf64_Phdr good = { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x10000,
-			    .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096 };
+	Elf64_Phdr good = { .p_type = PT_LOAD,
+			    .p_flags = PF_R | PF_X,
+			    .p_vaddr = 0x10000,
+			    .p_filesz = 4096,
+			    .p_memsz = 4096,
+			    .p_align = 4096 };
 	Elf64_Phdr segment;
 	REQUIRE(scratch_enter());
+	/* clang-format off */
 	static const uint64_t addresses[] = {
 		0, 0x1000, 0x10001, ~0xfffUL, 1UL << 63, 0x3ffffff000, 0x4000000000, ~0UL,
 		0xffffffff80200000,
 	};
+	/* clang-format on */
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		segment = good;
 		segment.p_vaddr = addresses[i];
@@ -194,12 +210,12 @@ static void test_too_big(void)
 	static char word[200 << 10];
 	char *argv[] = { "x", word, NULL };
 	memset(word, 'w', sizeof(word) - 1);
-	CHECK_ERRNO(execve("/bin/sh", argv, envp_empty), E2BIG);	/* one string > 128 KiB */
+	CHECK_ERRNO(execve("/bin/sh", argv, envp_empty), E2BIG); /* one string > 128 KiB */
 	static char *many[200];
 	word[100 << 10] = 0;
 	for (int i = 0; i < 199; i++)
 		many[i] = word;
-	CHECK_ERRNO(execve("/bin/sh", many, envp_empty), E2BIG);	/* 20 MB in all */
+	CHECK_ERRNO(execve("/bin/sh", many, envp_empty), E2BIG); /* 20 MB in all */
 	CHECK_ERRNO(execve("/bin/sh", argv_plain, many), E2BIG);
 	CHECK_EQ(canary, 77);
 }
@@ -211,14 +227,14 @@ static void test_bad_pointers(void)
 	CHECK_ERRNO(execve("/bin/sh", argv, envp_empty), EFAULT);
 	CHECK_ERRNO(execve("/bin/sh", bad, envp_empty), EFAULT);
 	CHECK_ERRNO(execve("/bin/sh", argv_plain, argv), EFAULT);
-	char **edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	char **edge =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE((void *)edge != MAP_FAILED);
 	munmap((char *)edge + PAGE, PAGE);
-	edge[511] = "word";			/* no NULL before the end of memory */
+	edge[511] = "word"; /* no NULL before the end of memory */
 	CHECK_ERRNO(execve("/bin/sh", edge + 511, envp_empty), EFAULT);
 	char *string = (char *)edge + PAGE - 3;
-	memcpy(string, "abc", 3);		/* no NUL before the end of memory */
+	memcpy(string, "abc", 3); /* no NUL before the end of memory */
 	CHECK_ERRNO(execve(string, argv_plain, envp_empty), EFAULT);
 	munmap(edge, PAGE);
 }

@@ -74,8 +74,10 @@ static void test_nested(void)
 	REQUIRE(script_write("level2", "#!%s/level1 arg2\n", directory));
 	REQUIRE(script_write("level3", "#!%s/level2\n", directory));
 	CHECK_EQ(script_run("./level3", out, sizeof(out)), 0);
-	snprintf(expected, sizeof(expected), "[%s][arg1][%s/level1][arg2][%s/level2][./level3]"
-		 "[one][two]", self, directory, directory);
+	snprintf(expected, sizeof(expected),
+		 "[%s][arg1][%s/level1][arg2][%s/level2][./level3]"
+		 "[one][two]",
+		 self, directory, directory);
 	CHECK_STR(out, expected);
 }
 
@@ -148,12 +150,9 @@ static void test_shell(void)
 }
 
 static const struct check_case cases[] = {
-	{ "arguments", test_arguments },
-	{ "nested", test_nested },
-	{ "too-deep", test_too_deep },
-	{ "errors", test_errors },
-	{ "long-line", test_long_line },
-	{ "relative", test_relative },
+	{ "arguments", test_arguments }, { "nested", test_nested },
+	{ "too-deep", test_too_deep },	 { "errors", test_errors },
+	{ "long-line", test_long_line }, { "relative", test_relative },
 	{ "shell", test_shell },
 };
 

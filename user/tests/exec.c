@@ -61,16 +61,16 @@ static int mode_signals(void)
 	sigset_t set;
 	sigaction(SIGUSR1, NULL, &action);
 	if (action.sa_handler != SIG_DFL)
-		return 1;		/* caught: back to the default */
+		return 1; /* caught: back to the default */
 	sigaction(SIGUSR2, NULL, &action);
 	if (action.sa_handler != SIG_IGN)
-		return 2;		/* ignored: still ignored */
+		return 2; /* ignored: still ignored */
 	sigprocmask(SIG_BLOCK, NULL, &set);
 	if (!sigismember(&set, SIGTERM) || sigismember(&set, SIGUSR1))
 		return 3;
 	sigpending(&set);
 	if (!sigismember(&set, SIGTERM))
-		return 4;		/* pending: still pending */
+		return 4; /* pending: still pending */
 	stack_t stack;
 	sigaltstack(NULL, &stack);
 	return stack.ss_flags == SS_DISABLE ? 0 : 5;
@@ -78,7 +78,7 @@ static int mode_signals(void)
 
 static int mode_alignment(char **argv)
 {
-	uintptr_t arguments = (uintptr_t)(argv - 1);	/* argc is just below */
+	uintptr_t arguments = (uintptr_t)(argv - 1); /* argc is just below */
 	return arguments % 16 == 0 ? 0 : 1;
 }
 
@@ -252,7 +252,7 @@ static void test_execveat(void)
 	close(fd);
 	if (status == 201)
 		SKIP("no execveat");
-	CHECK_RANGE(status, 0, 3);	/* /dev/fd/N of a close-on-exec fd is gone: 3 is fine */
+	CHECK_RANGE(status, 0, 3); /* /dev/fd/N of a close-on-exec fd is gone: 3 is fine */
 }
 
 /* NULL for argv or envp: an empty list, Linux gives argc 1 and argv[0] "". */

@@ -55,7 +55,7 @@ static void test_exec(void)
 static void *noise_run(void *argument)
 {
 	volatile unsigned char *p = malloc(100000);
-	for (long i = 0; ; i++)
+	for (long i = 0;; i++)
 		p[i * 4096 % 100000] = i;
 	return argument;
 }
@@ -92,7 +92,7 @@ static void test_chain(void)
 static void test_kill(void)
 {
 	uint64_t random = random_start(5);
-	for (int64_t end = now_ms() + 2000; now_ms() < end; ) {
+	for (int64_t end = now_ms() + 2000; now_ms() < end;) {
 		pid_t pid = fork_child();
 		if (pid == 0)
 			_exit(chain(10000));

@@ -4,7 +4,7 @@
 #include <setjmp.h>
 
 struct fault {
-	int sig;		/* 0: there was none */
+	int sig; /* 0: there was none */
 	int code;
 	void *address;
 };
@@ -66,12 +66,12 @@ CHECK_HELPER bool check_fault(struct fault came, int sig, int code, const void *
 	return false;
 }
 
-#define CHECK_FAULT(run, p, sig, code)					\
-	check_fault(fault_of((run), (void *)(p)), (sig), (code), (const void *)(p), \
-		    #run " " #p, __LINE__)
-#define CHECK_READ_FAULT(p, sig, code) CHECK_FAULT(fault_do_read, (p), (sig), (code))
+#define CHECK_FAULT(run, p, sig, code)                                                             \
+	check_fault(fault_of((run), (void *)(p)), (sig), (code), (const void *)(p), #run " " #p,   \
+		    __LINE__)
+#define CHECK_READ_FAULT(p, sig, code)	CHECK_FAULT(fault_do_read, (p), (sig), (code))
 #define CHECK_WRITE_FAULT(p, sig, code) CHECK_FAULT(fault_do_write, (p), (sig), (code))
-#define CHECK_READABLE(p) check_fault(fault_of(fault_do_read, (void *)(p)), 0, 0, NULL, \
-				      "read " #p, __LINE__)
-#define CHECK_WRITABLE(p) check_fault(fault_of(fault_do_write, (void *)(p)), 0, 0, NULL, \
-				      "write " #p, __LINE__)
+#define CHECK_READABLE(p)                                                                          \
+	check_fault(fault_of(fault_do_read, (void *)(p)), 0, 0, NULL, "read " #p, __LINE__)
+#define CHECK_WRITABLE(p)                                                                          \
+	check_fault(fault_of(fault_do_write, (void *)(p)), 0, 0, NULL, "write " #p, __LINE__)

@@ -27,7 +27,7 @@ static void records_check(const char *name)
 		if (!CHECK_EQ(record[RECORD - 1], '\n') || !CHECK(writer >= 0 && writer < WRITERS))
 			return;
 		CHECK_EQ(record[RECORD - 2], 'a' + writer);
-		CHECK_EQ(number, next[writer]);		/* each writer's own order holds */
+		CHECK_EQ(number, next[writer]); /* each writer's own order holds */
 		next[writer] = number + 1;
 	}
 }

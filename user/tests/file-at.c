@@ -34,7 +34,7 @@ static void test_open(void)
 	CHECK_ERRNO(openat(file, "x", O_RDONLY), ENOTDIR);
 	CHECK_ERRNO(openat(999, "x", O_RDONLY), EBADF);
 	CHECK_ERRNO(openat(-1, "x", O_RDONLY), EBADF);
-	fd = CHECK_OK(openat(-1, "/dev/null", O_RDONLY));	/* absolute: the fd does not matter */
+	fd = CHECK_OK(openat(-1, "/dev/null", O_RDONLY)); /* absolute: the fd does not matter */
 	close(fd);
 	fd = CHECK_OK(openat(AT_FDCWD, "outside", O_RDONLY));
 	close(fd);
@@ -82,7 +82,7 @@ static void test_links(void)
 	CHECK_STR(text, "file");
 	CHECK_ERRNO(readlinkat(dir, "file", text, sizeof(text)), EINVAL);
 	CHECK_ERRNO(readlinkat(dir, "symbolic", text, 0), EINVAL);
-	CHECK_EQ(readlinkat(dir, "symbolic", text, 2), 2);	/* cut off, no error */
+	CHECK_EQ(readlinkat(dir, "symbolic", text, 2), 2); /* cut off, no error */
 	CHECK_OK(linkat(dir, "file", AT_FDCWD, "hard", 0));
 	CHECK_OK(stat("hard", &st));
 	CHECK_EQ(st.st_nlink, 2);

@@ -46,7 +46,7 @@ static void test_chmod(void)
 	CHECK_OK(fchmod(fd, 0123));
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_mode, S_IFREG | 0123);
-	CHECK_OK(chmod("chmod", S_IFDIR | 0600));	/* only the permission bits count */
+	CHECK_OK(chmod("chmod", S_IFDIR | 0600)); /* only the permission bits count */
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_mode, S_IFREG | 0600);
 	close(fd);
@@ -63,7 +63,7 @@ static void test_chown(void)
 	CHECK_OK(stat("chown", &st));
 	CHECK_EQ(st.st_uid, 7);
 	CHECK_EQ(st.st_gid, 8);
-	CHECK_EQ(st.st_mode & 07777, 0755);		/* set-id bits go */
+	CHECK_EQ(st.st_mode & 07777, 0755); /* set-id bits go */
 	CHECK_OK(chown("chown", -1, 9));
 	CHECK_OK(stat("chown", &st));
 	CHECK_EQ(st.st_uid, 7);
@@ -145,7 +145,7 @@ static void test_umask(void)
 	CHECK_OK(umask(0));
 	CHECK_EQ(umask(0123), 0);
 	CHECK_EQ(umask(07777), 0123);
-	CHECK_EQ(umask(022), 0777);			/* only nine bits */
+	CHECK_EQ(umask(022), 0777); /* only nine bits */
 }
 
 static void test_utimens(void)

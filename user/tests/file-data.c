@@ -26,12 +26,12 @@ static void test_read_write(void)
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
 	CHECK_EQ(read(fd, in, sizeof(in)), sizeof(in));
 	CHECK_EQ(memcmp(in, out, sizeof(in)), 0);
-	CHECK_EQ(read(fd, in, 10), 0);			/* the end */
+	CHECK_EQ(read(fd, in, 10), 0); /* the end */
 	CHECK_EQ(lseek(fd, -5, SEEK_END), sizeof(out) - 5);
 	CHECK_EQ(read(fd, in, 100), 5);
 	CHECK_EQ(write(fd, out, 0), 0);
 	CHECK_EQ(read(fd, in, 0), 0);
-	for (int i = 0; i < 40; i++) {			/* odd places, over page boundaries */
+	for (int i = 0; i < 40; i++) { /* odd places, over page boundaries */
 		size_t at = i * 997, size = 1 + i * 131;
 		CHECK_EQ(pread(fd, in, size, at), size);
 		CHECK_EQ(memcmp(in, out + at, size), 0);
@@ -47,7 +47,7 @@ static void test_seek(void)
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 6);
 	CHECK_EQ(lseek(fd, -2, SEEK_CUR), 4);
 	CHECK_EQ(lseek(fd, 2, SEEK_END), 8);
-	CHECK_EQ(size_of(fd), 6);			/* a seek alone does not grow it */
+	CHECK_EQ(size_of(fd), 6); /* a seek alone does not grow it */
 	CHECK_ERRNO(lseek(fd, -1, SEEK_SET), EINVAL);
 	CHECK_ERRNO(lseek(fd, -7, SEEK_END), EINVAL);
 	CHECK_ERRNO(lseek(fd, 0, 77), EINVAL);
@@ -98,13 +98,13 @@ static void test_truncate(void)
 	CHECK_EQ(write(fd, "0123456789", 10), 10);
 	CHECK_OK(ftruncate(fd, 4));
 	CHECK_EQ(size_of(fd), 4);
-	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 10);		/* the offset stays */
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 10); /* the offset stays */
 	CHECK_OK(ftruncate(fd, 8));
 	CHECK_EQ(pread(fd, text, 16, 0), 8);
-	CHECK_EQ(memcmp(text, "0123\0\0\0\0", 8), 0);	/* zeros, not the old bytes */
+	CHECK_EQ(memcmp(text, "0123\0\0\0\0", 8), 0); /* zeros, not the old bytes */
 	CHECK_OK(truncate("truncate", 2));
 	CHECK_EQ(size_of(fd), 2);
-	CHECK_EQ(write(fd, "z", 1), 1);			/* at 10, behind a hole */
+	CHECK_EQ(write(fd, "z", 1), 1); /* at 10, behind a hole */
 	CHECK_EQ(size_of(fd), 11);
 	CHECK_ERRNO(ftruncate(fd, -1), EINVAL);
 	CHECK_ERRNO(truncate("truncate", -1), EINVAL);
@@ -147,8 +147,8 @@ static void test_vectors(void)
  */
 static void test_fault(void)
 {
-	unsigned char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = file_open("fault");
 	REQUIRE((void *)p != MAP_FAILED && fd >= 0);
 	munmap(p + PAGE, PAGE);
@@ -174,8 +174,8 @@ static void test_large_count(void)
 {
 	char byte = 'b';
 	int fd = open("/dev/null", O_WRONLY), zero = open("/dev/zero", O_RDONLY);
-	unsigned char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				-1, 0);
+	unsigned char *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK_EQ(write(fd, &byte, 0x80001000UL), 0x7ffff000);
 	CHECK_ERRNO(write(fd, &byte, (size_t)-1), EFAULT);
 	CHECK(read(zero, p, 1UL << 40) < (ssize_t)(1L << 31));
@@ -191,13 +191,13 @@ static void size_limited(void *unused)
 	(void)unused;
 	CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
 	signal_set(SIGXFSZ, SIG_IGN, 0);
-	CHECK_EQ(write(fd, block, sizeof(block)), 8192);	/* as much as fits */
+	CHECK_EQ(write(fd, block, sizeof(block)), 8192); /* as much as fits */
 	CHECK_ERRNO(write(fd, block, 1), EFBIG);
 	CHECK_ERRNO(ftruncate(fd, 8193), EFBIG);
 	CHECK_OK(ftruncate(fd, 8192));
 	signal_set(SIGXFSZ, SIG_DFL, 0);
 	if (write(fd, block, 1) < 0)
-		_exit(9);					/* not reached: SIGXFSZ */
+		_exit(9); /* not reached: SIGXFSZ */
 }
 
 static void test_size_limit(void)
@@ -220,7 +220,7 @@ static void test_sendfile(void)
 	off_t offset = 5;
 	CHECK_EQ(sendfile(out, in, &offset, 10000), 10000);
 	CHECK_EQ(offset, 10005);
-	CHECK_EQ(lseek(in, 0, SEEK_CUR), sizeof(text));	/* with an offset: not moved */
+	CHECK_EQ(lseek(in, 0, SEEK_CUR), sizeof(text)); /* with an offset: not moved */
 	CHECK_EQ(pread(out, back, 10000, 0), 10000);
 	CHECK_EQ(memcmp(back, text + 5, 10000), 0);
 	CHECK_EQ(lseek(in, 19000, SEEK_SET), 19000);

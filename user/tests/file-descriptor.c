@@ -16,13 +16,13 @@ static void test_dup(void)
 	int copy = CHECK_OK(dup(fd));
 	CHECK(copy > fd);
 	CHECK_EQ(lseek(fd, 4, SEEK_SET), 4);
-	CHECK_EQ(lseek(copy, 0, SEEK_CUR), 4);		/* one offset for both */
+	CHECK_EQ(lseek(copy, 0, SEEK_CUR), 4); /* one offset for both */
 	CHECK_OK(fcntl(copy, F_SETFL, O_APPEND));
-	CHECK_EQ(fcntl(fd, F_GETFL) & O_APPEND, O_APPEND);	/* and one set of flags */
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_APPEND, O_APPEND); /* and one set of flags */
 	CHECK_OK(fcntl(copy, F_SETFD, FD_CLOEXEC));
-	CHECK_EQ(fcntl(fd, F_GETFD), 0);		/* but not close-on-exec */
+	CHECK_EQ(fcntl(fd, F_GETFD), 0); /* but not close-on-exec */
 	int second = CHECK_OK(dup(copy));
-	CHECK_EQ(fcntl(second, F_GETFD), 0);		/* never inherited by dup */
+	CHECK_EQ(fcntl(second, F_GETFD), 0); /* never inherited by dup */
 	close(fd);
 	CHECK_EQ(lseek(copy, 0, SEEK_CUR), 4);
 	CHECK_ERRNO(dup(fd), EBADF);
@@ -48,7 +48,7 @@ static void test_dup3(void)
 	int ends[2];
 	REQUIRE(pipe(ends) == 0);
 	char byte;
-	CHECK_EQ(dup2(fd, ends[1]), ends[1]);		/* closes the old one */
+	CHECK_EQ(dup2(fd, ends[1]), ends[1]); /* closes the old one */
 	CHECK_EQ(read(ends[0], &byte, 1), 0);
 	close(ends[0]), close(ends[1]), close(50), close(fd);
 }
@@ -78,7 +78,7 @@ static void test_fcntl(void)
 	CHECK_ERRNO(fcntl(999, F_GETFL), EBADF);
 	CHECK_OK(fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK | O_RDONLY | O_CREAT));
 	int flags = fcntl(fd, F_GETFL);
-	CHECK_EQ(flags & O_ACCMODE, O_RDWR);		/* access mode and others stay */
+	CHECK_EQ(flags & O_ACCMODE, O_RDWR); /* access mode and others stay */
 	CHECK_EQ(flags & (O_APPEND | O_NONBLOCK), O_APPEND | O_NONBLOCK);
 	CHECK_OK(fcntl(fd, F_SETFL, 0));
 	CHECK_EQ(fcntl(fd, F_GETFL) & (O_APPEND | O_NONBLOCK), 0);
@@ -97,12 +97,12 @@ static void test_fork_offset(void)
 		CHECK_EQ(lseek(fd, 0, SEEK_CUR), 2);
 		CHECK_EQ(read(fd, text, 3), 3);
 		CHECK_EQ(memcmp(text, "234", 3), 0);
-		close(fd);			/* the parent's stays open */
+		close(fd); /* the parent's stays open */
 		child_exit();
 	}
 	CHECK_EQ(wait_status(pid), 0);
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 5);
-	int other = open("data", O_RDONLY);		/* opened anew: an offset of its own */
+	int other = open("data", O_RDONLY); /* opened anew: an offset of its own */
 	CHECK_EQ(lseek(other, 0, SEEK_CUR), 0);
 	close(fd), close(other);
 }
@@ -122,7 +122,7 @@ static void test_unlinked(void)
 	CHECK_EQ(write(fd, "more", 4), 4);
 	CHECK_EQ(pread(fd, text, 4, 10), 4);
 	CHECK_EQ(memcmp(text, "more", 4), 0);
-	REQUIRE(file_write("data", "new", 3));		/* the name is free again */
+	REQUIRE(file_write("data", "new", 3)); /* the name is free again */
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_size, 14);
 	close(fd);
@@ -143,7 +143,7 @@ static void many(void *unused)
 	CHECK_ERRNO(fcntl(0, F_DUPFD, 40), EINVAL);
 	CHECK_ERRNO(dup2(0, 40), EBADF);
 	close(39);
-	CHECK_ERRNO(pipe(ends), EMFILE);		/* one is not enough; none is lost */
+	CHECK_ERRNO(pipe(ends), EMFILE); /* one is not enough; none is lost */
 	CHECK_EQ(open("/dev/null", O_RDONLY), 39);
 }
 

@@ -45,7 +45,7 @@ static long entries_count(int fd, size_t block, void (*step)(int))
 	memset(seen, 0, sizeof(seen));
 	dots = 0;
 	while ((length = entries_read(fd, buffer, block)) > 0) {
-		for (long at = 0; at < length; ) {
+		for (long at = 0; at < length;) {
 			struct entry *entry = (void *)(buffer + at);
 			CHECK(entry->length % 8 == 0 && entry->length >= 24);
 			CHECK(entry->inode != 0);
@@ -72,9 +72,9 @@ static void test_all(void)
 	int fd = CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
 	CHECK_EQ(entries_count(fd, 65536, NULL), FILES + 2);
 	CHECK_EQ(dots, 2);
-	CHECK_EQ(entries_count(fd, 65536, NULL), 0);		/* at the end */
+	CHECK_EQ(entries_count(fd, 65536, NULL), 0); /* at the end */
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
-	CHECK_EQ(entries_count(fd, 280, NULL), FILES + 2);	/* in small blocks */
+	CHECK_EQ(entries_count(fd, 280, NULL), FILES + 2); /* in small blocks */
 	for (int i = 0; i < FILES; i++)
 		CHECK_EQ(seen[i], 1);
 	close(fd);
@@ -205,11 +205,11 @@ static void test_errors(void)
 	char buffer[1024];
 	REQUIRE(enter("errors") && files_make(3));
 	int fd = open(".", O_RDONLY), file = open("file0", O_RDONLY);
-	CHECK_ERRNO(entries_read(fd, buffer, 10), EINVAL);	/* no room for one entry */
+	CHECK_ERRNO(entries_read(fd, buffer, 10), EINVAL); /* no room for one entry */
 	CHECK_ERRNO(entries_read(file, buffer, 1024), ENOTDIR);
 	CHECK_ERRNO(entries_read(999, buffer, 1024), EBADF);
 	CHECK_ERRNO(entries_read(fd, (void *)8, 1024), EFAULT);
-	CHECK(entries_read(fd, buffer, 1024) > 0);		/* nothing was lost */
+	CHECK(entries_read(fd, buffer, 1024) > 0); /* nothing was lost */
 	close(fd), close(file);
 	CHECK_OK(mkdir("gone", 0755));
 	fd = open("gone", O_RDONLY);
@@ -262,7 +262,7 @@ static void test_chdir(void)
 	CHECK(getcwd(path, sizeof(path)) && strstr(path, "/inside"));
 	pid_t pid = fork_child();
 	if (pid == 0) {
-		CHECK_OK(chdir("/"));			/* the child's alone */
+		CHECK_OK(chdir("/")); /* the child's alone */
 		child_exit();
 	}
 	CHECK_EQ(wait_status(pid), 0);
@@ -280,14 +280,10 @@ static void test_chdir(void)
 }
 
 static const struct check_case cases[] = {
-	{ "all", test_all },
-	{ "removing", test_removing },
-	{ "changing", test_changing },
-	{ "remove-loop", test_remove_loop },
-	{ "seek", test_seek },
-	{ "types", test_types },
-	{ "errors", test_errors },
-	{ "getcwd", test_getcwd },
+	{ "all", test_all },	       { "removing", test_removing },
+	{ "changing", test_changing }, { "remove-loop", test_remove_loop },
+	{ "seek", test_seek },	       { "types", test_types },
+	{ "errors", test_errors },     { "getcwd", test_getcwd },
 	{ "chdir", test_chdir },
 };
 

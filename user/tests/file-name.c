@@ -54,7 +54,7 @@ static void test_unlink(void)
 	CHECK_ERRNO(unlink("f/"), ENOTDIR);
 	CHECK_ERRNO(unlink("f/g"), ENOTDIR);
 	CHECK_OK(symlink("f", "s"));
-	CHECK_OK(unlink("s"));				/* the link, not its target */
+	CHECK_OK(unlink("s")); /* the link, not its target */
 	CHECK(inode_of("f") != 0);
 	CHECK_ERRNO(unlink(""), ENOENT);
 }
@@ -65,7 +65,7 @@ static void test_rename(void)
 	REQUIRE(enter("rename"));
 	REQUIRE(file_write("a", "A", 1) && file_write("b", "B", 1));
 	ino_t inode = inode_of("a");
-	CHECK_OK(rename("a", "b"));			/* replaces */
+	CHECK_OK(rename("a", "b")); /* replaces */
 	CHECK_EQ(inode_of("b"), inode);
 	CHECK_EQ(inode_of("a"), 0);
 	CHECK_EQ(file_read("b", text, sizeof(text)), 1);
@@ -74,7 +74,7 @@ static void test_rename(void)
 	CHECK_ERRNO(rename("b", "no/c"), ENOENT);
 	CHECK_OK(rename("b", "b"));
 	CHECK_OK(link("b", "b2"));
-	CHECK_OK(rename("b", "b2"));			/* the same file: nothing happens */
+	CHECK_OK(rename("b", "b2")); /* the same file: nothing happens */
 	CHECK_EQ(links_of("b"), 2);
 	CHECK_ERRNO(rename("b", "/proc/b"), EXDEV);
 	CHECK_ERRNO(rename("b", "b/c"), ENOTDIR);
@@ -94,7 +94,7 @@ static void test_rename_directories(void)
 	CHECK_ERRNO(rename("d", "full"), ENOTEMPTY);
 	CHECK_ERRNO(rename("d", "file"), ENOTDIR);
 	CHECK_ERRNO(rename("file", "d"), EISDIR);
-	CHECK_ERRNO(rename("d", "d/e/inside"), EINVAL);		/* below itself */
+	CHECK_ERRNO(rename("d", "d/e/inside"), EINVAL); /* below itself */
 	CHECK_ERRNO(rename("d", "d/e"), EINVAL);
 	CHECK_ERRNO(rename("d/e", "d"), ENOTEMPTY);
 	CHECK_ERRNO(rename(".", "x"), EBUSY);
@@ -104,7 +104,7 @@ static void test_rename_directories(void)
 	CHECK(inode_of("empty/e") != 0);
 	ino_t parent = inode_of("full");
 	CHECK_OK(rename("empty/e", "full/e"));
-	CHECK_EQ(inode_of("full/e/.."), parent);	/* its ".." has changed */
+	CHECK_EQ(inode_of("full/e/.."), parent); /* its ".." has changed */
 	CHECK_EQ(links_of("full"), 3);
 	CHECK_EQ(links_of("empty"), 2);
 	CHECK_OK(rename("full/", "fuller/"));
@@ -125,7 +125,7 @@ static void test_rename_flags(void)
 	CHECK_ERRNO(rename_flags("b", "c", 0x100), EINVAL);
 	CHECK_OK(mkdir("d", 0755));
 	CHECK_OK(mkdir("d/sub", 0755));
-	CHECK_OK(rename_flags("d", "b", RENAME_EXCHANGE));	/* of different kinds, too */
+	CHECK_OK(rename_flags("d", "b", RENAME_EXCHANGE)); /* of different kinds, too */
 	CHECK(inode_of("b/sub") != 0);
 	CHECK_ERRNO(rename_flags("b", "b/sub", RENAME_EXCHANGE), EINVAL);
 }
@@ -198,14 +198,14 @@ static void test_many_links(void)
 		snprintf(target, sizeof(target), "l%d", i - 1);
 		CHECK_OK(symlink(target, name));
 	}
-	CHECK_OK(stat("l40", &st));			/* 40 links are followed, no more */
+	CHECK_OK(stat("l40", &st)); /* 40 links are followed, no more */
 	CHECK_ERRNO(stat("l41", &st), ELOOP);
 	CHECK_OK(mkdir("d", 0755));
 	REQUIRE(file_write("d/f", "12", 2));
 	CHECK_OK(symlink("d", "dl"));
 	CHECK_OK(stat("dl/../dl/f", &st));
 	CHECK_EQ(st.st_size, 2);
-	CHECK_OK(lstat("dl/", &st));			/* a slash at the end follows */
+	CHECK_OK(lstat("dl/", &st)); /* a slash at the end follows */
 	CHECK(S_ISDIR(st.st_mode));
 }
 
@@ -225,7 +225,7 @@ static void test_lengths(void)
 	for (int i = 0; i < PATH_MAX + 9; i++)
 		name[i] = i % 2 ? '/' : '.';
 	name[PATH_MAX - 1] = 0;
-	CHECK_OK(stat(name, &st));			/* 4095 bytes are allowed */
+	CHECK_OK(stat(name, &st)); /* 4095 bytes are allowed */
 	name[PATH_MAX - 1] = '/', name[PATH_MAX] = 0;
 	CHECK_ERRNO(stat(name, &st), ENAMETOOLONG);
 }
@@ -260,7 +260,7 @@ static void test_statfs(void)
 	CHECK_OK(statfs(".", &fs));
 	CHECK_EQ(fs.f_namelen, 255);
 	CHECK_EQ(fs.f_bsize, 4096);
-	CHECK(fs.f_type == 0x01021994 || fs.f_type == 0x858458f6);	/* tmpfs, ramfs */
+	CHECK(fs.f_type == 0x01021994 || fs.f_type == 0x858458f6); /* tmpfs, ramfs */
 	CHECK_OK(statfs("/proc", &fs));
 	CHECK_EQ(fs.f_type, 0x9fa0);
 	CHECK_ERRNO(statfs("none", &fs), ENOENT);

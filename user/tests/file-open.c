@@ -2,11 +2,12 @@
 #include "check.h"
 #include <sys/ioctl.h>
 
-#define CLOSE_OK(call) do {						\
-	int close_fd_ = CHECK_OK(call);					\
-	if (close_fd_ >= 0)						\
-		close(close_fd_);					\
-} while (0)
+#define CLOSE_OK(call)                                                                             \
+	do {                                                                                       \
+		int close_fd_ = CHECK_OK(call);                                                    \
+		if (close_fd_ >= 0)                                                                \
+			close(close_fd_);                                                          \
+	} while (0)
 
 static void test_create(void)
 {
@@ -21,7 +22,7 @@ static void test_create(void)
 	CHECK_EQ(st.st_nlink, 1);
 	CHECK_EQ(st.st_uid, geteuid());
 	CHECK_ERRNO(open("new", O_WRONLY | O_CREAT | O_EXCL, 0666), EEXIST);
-	CLOSE_OK(open("new", O_WRONLY | O_CREAT, 0600));	/* the mode is not changed */
+	CLOSE_OK(open("new", O_WRONLY | O_CREAT, 0600)); /* the mode is not changed */
 	CHECK_OK(stat("new", &st));
 	CHECK_EQ(st.st_mode & 07777, 0644);
 	umask(077);
@@ -30,7 +31,7 @@ static void test_create(void)
 	CHECK_EQ(st.st_mode & 07777, 0700);
 	umask(022);
 	int fd = CHECK_OK(open("readonly", O_RDWR | O_CREAT | O_EXCL, 0400));
-	CHECK_EQ(write(fd, "x", 1), 1);		/* the mode is for later opens */
+	CHECK_EQ(write(fd, "x", 1), 1); /* the mode is for later opens */
 	close(fd);
 	CHECK_ERRNO(open("no/dir", O_WRONLY | O_CREAT, 0666), ENOENT);
 	CHECK_ERRNO(open("new/file", O_WRONLY | O_CREAT, 0666), ENOTDIR);
@@ -86,7 +87,7 @@ static void test_append(void)
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 6);
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
 	CHECK_EQ(write(fd, "three", 5), 5);
-	CHECK_EQ(pwrite(fd, "!", 1, 0), 1);	/* Linux: pwrite appends as well */
+	CHECK_EQ(pwrite(fd, "!", 1, 0), 1); /* Linux: pwrite appends as well */
 	CHECK_EQ(file_read("log", text, sizeof(text)), 12);
 	CHECK_STR(text, "onetwothree!");
 	CHECK_OK(fcntl(fd, F_SETFL, 0));
@@ -133,7 +134,7 @@ static void test_links(void)
 	CHECK_ERRNO(open("dangling", O_RDWR | O_CREAT | O_EXCL, 0600), EEXIST);
 	CHECK_ERRNO(open("loop1", O_RDONLY), ELOOP);
 	CHECK_ERRNO(open("loop1/x", O_RDONLY), ELOOP);
-	CLOSE_OK(open("dangling", O_RDWR | O_CREAT, 0600));	/* makes the target */
+	CLOSE_OK(open("dangling", O_RDWR | O_CREAT, 0600)); /* makes the target */
 	CHECK_OK(lstat("missing", &st));
 	CHECK(S_ISREG(st.st_mode));
 }
@@ -178,7 +179,8 @@ static void test_lowest(void)
 {
 	REQUIRE(scratch_enter());
 	REQUIRE(file_write("target", "t", 1));
-	int a = open("target", O_RDONLY), b = open("target", O_RDONLY), c = open("target", O_RDONLY);
+	int a = open("target", O_RDONLY), b = open("target", O_RDONLY),
+	    c = open("target", O_RDONLY);
 	CHECK(a < b && b < c);
 	close(b);
 	CHECK_EQ(open("target", O_RDONLY), b);
@@ -202,7 +204,7 @@ static void permissions(void *unused)
 	CHECK_ERRNO(open("public", O_RDONLY | O_TRUNC), EACCES);
 	CLOSE_OK(open("public", O_RDONLY));
 	CLOSE_OK(open("group", O_RDWR));
-	CHECK_ERRNO(open("own", O_RDONLY), EACCES);	/* the owner's bits count, not the others' */
+	CHECK_ERRNO(open("own", O_RDONLY), EACCES); /* the owner's bits count, not the others' */
 	CHECK_ERRNO(open("new", O_RDWR | O_CREAT, 0600), EACCES);
 	CHECK_ERRNO(open("closed/x", O_RDONLY), EACCES);
 	CHECK_ERRNO(unlink("public"), EACCES);
@@ -223,7 +225,7 @@ static void test_permissions(void)
 	CHECK_OK(mkdir("closed", 0700));
 	CHECK_OK(chmod("..", 0755));
 	CHECK_EQ(run_child(permissions, NULL), 0);
-	CLOSE_OK(open("own", O_RDWR));			/* root may */
+	CLOSE_OK(open("own", O_RDWR)); /* root may */
 }
 
 static void test_flags_unknown(void)

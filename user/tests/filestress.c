@@ -65,7 +65,7 @@ static void file_step_map(const char *name)
 		}
 		p = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 		if (CHECK(p != MAP_FAILED)) {
-			p[0] = '#';		/* private: nobody else may see it */
+			p[0] = '#'; /* private: nobody else may see it */
 			munmap(p, st.st_size);
 		}
 	}

@@ -51,7 +51,7 @@ static void test_isolation(void)
 	memset(p, 1, 64 * PAGE);
 	pid_t pid = fork_child();
 	if (pid == 0) {
-		step_wait(steps.to_child[0]);		/* the parent has written */
+		step_wait(steps.to_child[0]); /* the parent has written */
 		CHECK(all_bytes(p, 64 * PAGE, 1));
 		memset(p, 3, 64 * PAGE);
 		step_done(steps.to_parent[1]);
@@ -88,7 +88,7 @@ static void test_shared(void)
 	}
 	step_wait(steps.to_parent[0]);
 	CHECK(all_bytes(s, 8 * PAGE, 2));
-	memset(s + 8 * PAGE, 3, 8 * PAGE);	/* pages that nobody had touched */
+	memset(s + 8 * PAGE, 3, 8 * PAGE); /* pages that nobody had touched */
 	step_done(steps.to_child[1]);
 	CHECK_EQ(wait_status(pid), 0);
 	munmap(s, 16 * PAGE);
@@ -191,7 +191,7 @@ static void test_kernel_write(void)
 	CHECK_EQ(write(ends[1], "ABCDEFGH", 8), 8);
 	pid_t pid = fork_child();
 	if (pid == 0) {
-		CHECK_EQ(read(ends[0], p + PAGE - 4, 8), 8);	/* over the page boundary */
+		CHECK_EQ(read(ends[0], p + PAGE - 4, 8), 8); /* over the page boundary */
 		CHECK_EQ(memcmp(p + PAGE - 4, "ABCDEFGH", 8), 0);
 		child_exit();
 	}
@@ -244,9 +244,9 @@ static void test_attributes(void)
 		CHECK_EQ(getpgrp(), getpgid(parent));
 		CHECK_EQ(getsid(0), getsid(parent));
 		sigpending(&pending);
-		CHECK(!sigismember(&pending, SIGUSR1));		/* pending ones are not inherited */
+		CHECK(!sigismember(&pending, SIGUSR1)); /* pending ones are not inherited */
 		sigprocmask(SIG_BLOCK, NULL, &pending);
-		CHECK(sigismember(&pending, SIGUSR1));		/* the mask is */
+		CHECK(sigismember(&pending, SIGUSR1)); /* the mask is */
 		child_exit();
 	}
 	CHECK_EQ(wait_status(pid), 0);
@@ -297,16 +297,11 @@ static void test_repeat(void)
 }
 
 static const struct check_case cases[] = {
-	{ "isolation", test_isolation },
-	{ "shared", test_shared },
-	{ "chain", test_chain },
-	{ "read-only-fork", test_read_only_fork },
-	{ "zero-page", test_zero_page },
-	{ "kernel-write", test_kernel_write },
-	{ "many", test_many },
-	{ "attributes", test_attributes },
-	{ "stack", test_stack },
-	{ "repeat", test_repeat },
+	{ "isolation", test_isolation }, { "shared", test_shared },
+	{ "chain", test_chain },	 { "read-only-fork", test_read_only_fork },
+	{ "zero-page", test_zero_page }, { "kernel-write", test_kernel_write },
+	{ "many", test_many },		 { "attributes", test_attributes },
+	{ "stack", test_stack },	 { "repeat", test_repeat },
 };
 
 CHECK_MAIN(cases)

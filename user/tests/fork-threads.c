@@ -11,7 +11,7 @@ enum { WRITERS = 4, ROUNDS = 24 };
 
 struct writer {
 	pthread_t thread;
-	volatile uint64_t *first, *second;	/* on pages of their own */
+	volatile uint64_t *first, *second; /* on pages of their own */
 	uint64_t written;
 	volatile int stop;
 	int lost;
@@ -51,7 +51,7 @@ static int snapshot_check(struct writer *writers)
 				bad |= 2;
 		}
 	}
-	for (int i = 0; i < WRITERS; i++) {	/* our own writes hold, too */
+	for (int i = 0; i < WRITERS; i++) { /* our own writes hold, too */
 		*writers[i].first = ~0ULL;
 		if (*writers[i].first != ~0ULL)
 			bad |= 4;
@@ -106,7 +106,7 @@ static void test_near(void)
 
 static void test_far(void)
 {
-	snapshot_test(700);		/* in different page tables */
+	snapshot_test(700); /* in different page tables */
 }
 
 /* All threads count in one page; nothing may be lost when it is copied under them. */

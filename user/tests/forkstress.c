@@ -99,7 +99,7 @@ static void test_fork(void)
 static void test_kill(void)
 {
 	uint64_t random = random_start(77);
-	for (int64_t end = now_ms() + 2000; now_ms() < end; ) {
+	for (int64_t end = now_ms() + 2000; now_ms() < end;) {
 		pid_t pid = fork_child();
 		if (pid == 0) {
 			uint64_t own = random;

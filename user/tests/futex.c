@@ -99,7 +99,7 @@ static void test_timeout(void)
 	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &time, NULL, ~0u),
 		    ETIMEDOUT);
 	CHECK(now_ns() - begin >= 15000000);
-	time = (struct timespec){ 0, 1 };	/* long ago */
+	time = (struct timespec){ 0, 1 }; /* long ago */
 	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET, 0, &time, NULL, ~0u), ETIMEDOUT);
 	time = (struct timespec){ 0, 1000000000 };
 	CHECK_ERRNO(futex(&word, FUTEX_WAIT, 0, &time, NULL, 0), EINVAL);
@@ -125,8 +125,8 @@ static void test_errors(void)
 static void *bitset_run(void *argument)
 {
 	__atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
-	long result = futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL,
-			    (unsigned)(long)argument);
+	long result =
+		futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, (unsigned)(long)argument);
 	__atomic_add_fetch(&woken, (int)(long)argument, __ATOMIC_SEQ_CST);
 	return (void *)result;
 }
@@ -215,11 +215,11 @@ static void test_cow_key(void)
 		sleep_ms(20);
 		_exit(futex(&word, FUTEX_WAKE, 10, NULL, NULL, 0) == 0 ? 0 : 1);
 	}
-	word2 = 1;			/* the page of `word`, too: copied now */
+	word2 = 1; /* the page of `word`, too: copied now */
 	word = 0;
 	CHECK_EQ(wake_exactly(FUTEX_WAKE, 1), 1);
 	pthread_join(thread, NULL);
-	CHECK_EQ(wait_status(pid), 0);	/* the child's wake reached nobody here */
+	CHECK_EQ(wait_status(pid), 0); /* the child's wake reached nobody here */
 }
 
 static void no_action(int sig)
@@ -255,15 +255,9 @@ static void test_wake_op(void)
 }
 
 static const struct check_case cases[] = {
-	{ "wake", test_wake },
-	{ "value", test_value },
-	{ "timeout", test_timeout },
-	{ "errors", test_errors },
-	{ "bitset", test_bitset },
-	{ "requeue", test_requeue },
-	{ "shared", test_shared },
-	{ "cow-key", test_cow_key },
-	{ "signal", test_signal },
+	{ "wake", test_wake },	     { "value", test_value },	  { "timeout", test_timeout },
+	{ "errors", test_errors },   { "bitset", test_bitset },	  { "requeue", test_requeue },
+	{ "shared", test_shared },   { "cow-key", test_cow_key }, { "signal", test_signal },
 	{ "wake-op", test_wake_op },
 };
 

@@ -71,8 +71,8 @@ struct shared {
 
 static void test_processes(void)
 {
-	struct shared *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *shared =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pids[4];
 	REQUIRE((void *)shared != MAP_FAILED);
 	for (int i = 0; i < 4; i++) {

@@ -18,7 +18,7 @@ static void test_get_set(void)
 		CHECK_EQ(old.rlim_cur, 100);
 		CHECK_EQ(old.rlim_max, 200);
 		pid_t child = fork_child();
-		if (child == 0) {			/* inherited */
+		if (child == 0) { /* inherited */
 			CHECK_OK(getrlimit(RLIMIT_NOFILE, &old));
 			CHECK_EQ(old.rlim_max, 200);
 			child_exit();
@@ -82,7 +82,7 @@ static void processes(void *unused)
 	int count = 0;
 	(void)unused;
 	CHECK_OK(setrlimit(RLIMIT_NPROC, &limit));
-	CHECK_OK(setuid(54321));			/* a user without other processes */
+	CHECK_OK(setuid(54321)); /* a user without other processes */
 	while (count < 16 && (pids[count] = fork()) > 0)
 		count++;
 	if (count < 16 && pids[count] == 0) {

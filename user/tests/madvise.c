@@ -28,7 +28,7 @@ static void test_dontneed_shared(void)
 	REQUIRE(p);
 	memset(p, 9, 2 * PAGE);
 	CHECK_OK(madvise(p, 2 * PAGE, MADV_DONTNEED));
-	CHECK_EQ(p[0], 9);			/* the object keeps what it has */
+	CHECK_EQ(p[0], 9); /* the object keeps what it has */
 	CHECK_EQ(p[PAGE], 9);
 	munmap(p, 2 * PAGE);
 }
@@ -44,7 +44,7 @@ static void test_dontneed_file(void)
 	REQUIRE((void *)p != MAP_FAILED);
 	p[0] = 'X';
 	CHECK_OK(madvise(p, PAGE, MADV_DONTNEED));
-	CHECK_EQ(p[0], 'f');			/* the private copy is gone */
+	CHECK_EQ(p[0], 'f'); /* the private copy is gone */
 	munmap(p, 2 * PAGE);
 	close(fd);
 }
@@ -68,7 +68,10 @@ static void test_dontneed_cow(void)
 static void test_hints(void)
 {
 	static const int hints[] = {
-		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+		MADV_NORMAL,
+		MADV_RANDOM,
+		MADV_SEQUENTIAL,
+		MADV_WILLNEED,
 	};
 	unsigned char *p = map(2, MAP_PRIVATE);
 	REQUIRE(p);
@@ -78,7 +81,7 @@ static void test_hints(void)
 	CHECK_EQ(p[0] + p[PAGE], 16);
 	CHECK_OK(madvise(p, 2 * PAGE, MADV_FREE));
 	CHECK(p[0] == 8 || p[0] == 0);
-	p[0] = 3;				/* written after: it stays */
+	p[0] = 3; /* written after: it stays */
 	CHECK_EQ(p[0], 3);
 	munmap(p, 2 * PAGE);
 }

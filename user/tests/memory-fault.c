@@ -29,7 +29,7 @@ static void test_kernel_addresses(void)
 static void test_read_only(void)
 {
 	CHECK_WRITE_FAULT(constant, SIGSEGV, SEGV_ACCERR);
-	CHECK_WRITE_FAULT((void *)test_unmapped, SIGSEGV, SEGV_ACCERR);	/* program text */
+	CHECK_WRITE_FAULT((void *)test_unmapped, SIGSEGV, SEGV_ACCERR); /* program text */
 	static int data = 1;
 	CHECK_FAULT(fault_do_execute, &data, SIGSEGV, SEGV_ACCERR);
 	CHECK_STR(constant, "constant");
@@ -76,8 +76,13 @@ static void die_read(void *address)
 
 static void test_death(void)
 {
-	struct { void (*run)(void *); int sig; } table[] = {
-		{ die_read, SIGSEGV }, { illegal, SIGILL }, { breakpoint, SIGTRAP },
+	struct {
+		void (*run)(void *);
+		int sig;
+	} table[] = {
+		{ die_read, SIGSEGV },
+		{ illegal, SIGILL },
+		{ breakpoint, SIGTRAP },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		int status = run_child(table[i].run, NULL);
@@ -168,14 +173,10 @@ static void test_cross(void)
 }
 
 static const struct check_case cases[] = {
-	{ "unmapped", test_unmapped },
-	{ "kernel-addresses", test_kernel_addresses },
-	{ "read-only", test_read_only },
-	{ "instructions", test_instructions },
-	{ "death", test_death },
-	{ "blocked", test_blocked },
-	{ "nested", test_nested },
-	{ "repair", test_repair },
+	{ "unmapped", test_unmapped },	 { "kernel-addresses", test_kernel_addresses },
+	{ "read-only", test_read_only }, { "instructions", test_instructions },
+	{ "death", test_death },	 { "blocked", test_blocked },
+	{ "nested", test_nested },	 { "repair", test_repair },
 	{ "cross", test_cross },
 };
 

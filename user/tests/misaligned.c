@@ -1,19 +1,23 @@
 /* Accesses that are not aligned work (by hardware or by emulation), over page boundaries, too. */
 #include "fault.h"
 
-#define LOAD(name, type, instruction)					\
-	static type load_##name(const void *address)			\
-	{								\
-		type value;						\
-		__asm__ volatile(instruction " %0, 0(%1)" : "=r"(value)	\
-				 : "r"(address) : "memory");		\
-		return value;						\
+#define LOAD(name, type, instruction)                                                              \
+	static type load_##name(const void *address)                                               \
+	{                                                                                          \
+		type value;                                                                        \
+		__asm__ volatile(instruction " %0, 0(%1)"                                          \
+				 : "=r"(value)                                                     \
+				 : "r"(address)                                                    \
+				 : "memory");                                                      \
+		return value;                                                                      \
 	}
-#define STORE(name, type, instruction)					\
-	static void store_##name(void *address, type value)		\
-	{								\
-		__asm__ volatile(instruction " %0, 0(%1)"		\
-				 : : "r"(value), "r"(address) : "memory"); \
+#define STORE(name, type, instruction)                                                             \
+	static void store_##name(void *address, type value)                                        \
+	{                                                                                          \
+		__asm__ volatile(instruction " %0, 0(%1)"                                          \
+				 :                                                                 \
+				 : "r"(value), "r"(address)                                        \
+				 : "memory");                                                      \
 	}
 
 LOAD(half, long, "lh")
@@ -56,8 +60,8 @@ static void test_integers(void)
 
 static void test_page_boundary(void)
 {
-	unsigned char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p =
+		mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE((void *)p != MAP_FAILED);
 	for (int i = 0; i < 8; i++)
 		check_all(p + PAGE - i);
@@ -83,11 +87,15 @@ static void test_floats(void)
 		double value = 3.25 + i, back = 0;
 		float single = 1.5f + i, single_back = 0;
 		__asm__ volatile("fsd %1, 0(%2)\nfld %0, 0(%2)"
-				 : "=f"(back) : "f"(value), "r"(buffer + i) : "memory");
+				 : "=f"(back)
+				 : "f"(value), "r"(buffer + i)
+				 : "memory");
 		CHECK(back == value);
 		CHECK_EQ(memcmp(buffer + i, &value, 8), 0);
 		__asm__ volatile("fsw %1, 0(%2)\nflw %0, 0(%2)"
-				 : "=f"(single_back) : "f"(single), "r"(buffer + i) : "memory");
+				 : "=f"(single_back)
+				 : "f"(single), "r"(buffer + i)
+				 : "memory");
 		CHECK(single_back == single);
 	}
 }
@@ -105,8 +113,8 @@ static void store_cross(void *address)
 /* Over the end of a mapping: a clean SIGSEGV; what was good is not torn by a failed store. */
 static void test_fault(void)
 {
-	unsigned char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE((void *)p != MAP_FAILED);
 	munmap(p + PAGE, PAGE);
 	for (int i = 1; i < 8; i++) {
@@ -144,12 +152,9 @@ static void test_kernel(void)
 }
 
 static const struct check_case cases[] = {
-	{ "integers", test_integers },
-	{ "page-boundary", test_page_boundary },
-	{ "floats", test_floats },
-	{ "fault", test_fault },
-	{ "atomic", test_atomic },
-	{ "kernel", test_kernel },
+	{ "integers", test_integers }, { "page-boundary", test_page_boundary },
+	{ "floats", test_floats },     { "fault", test_fault },
+	{ "atomic", test_atomic },     { "kernel", test_kernel },
 };
 
 CHECK_MAIN(cases)

@@ -21,13 +21,13 @@ static void test_zero(void)
 	unsigned char *p = map(8, PROT_READ | PROT_WRITE);
 	REQUIRE(p);
 	CHECK_EQ((uintptr_t)p % PAGE, 0);
-	CHECK(all_bytes(p, 4 * PAGE, 0));	/* read first: the zero page */
+	CHECK(all_bytes(p, 4 * PAGE, 0)); /* read first: the zero page */
 	memset(p, 0xab, 8 * PAGE);
 	CHECK(all_bytes(p, 8 * PAGE, 0xab));
 	CHECK_OK(munmap(p, 8 * PAGE));
 	unsigned char *q = map(8, PROT_READ | PROT_WRITE);
 	REQUIRE(q);
-	CHECK(all_bytes(q, 8 * PAGE, 0));	/* nothing of the old contents */
+	CHECK(all_bytes(q, 8 * PAGE, 0)); /* nothing of the old contents */
 	CHECK_OK(munmap(q, 8 * PAGE));
 }
 
@@ -95,17 +95,17 @@ static void test_partial_unmap(void)
 	REQUIRE(p);
 	for (int i = 0; i < 9; i++)
 		p[i * PAGE] = i + 1;
-	CHECK_OK(munmap(p + 4 * PAGE, PAGE));		/* the middle */
+	CHECK_OK(munmap(p + 4 * PAGE, PAGE)); /* the middle */
 	CHECK_READ_FAULT(p + 4 * PAGE, SIGSEGV, SEGV_MAPERR);
-	CHECK_OK(munmap(p, PAGE));			/* the head */
-	CHECK_OK(munmap(p + 8 * PAGE, PAGE));		/* the tail */
+	CHECK_OK(munmap(p, PAGE));	      /* the head */
+	CHECK_OK(munmap(p + 8 * PAGE, PAGE)); /* the tail */
 	CHECK_READ_FAULT(p, SIGSEGV, SEGV_MAPERR);
 	CHECK_READ_FAULT(p + 8 * PAGE, SIGSEGV, SEGV_MAPERR);
 	for (int i = 1; i < 8; i++) {
 		if (i != 4)
 			CHECK_EQ(p[i * PAGE], i + 1);
 	}
-	CHECK_OK(munmap(p, 9 * PAGE));			/* over the holes: no error */
+	CHECK_OK(munmap(p, 9 * PAGE)); /* over the holes: no error */
 	for (int i = 0; i < 9; i++)
 		CHECK_READ_FAULT(p + i * PAGE, SIGSEGV, SEGV_MAPERR);
 }
@@ -121,7 +121,7 @@ static void test_every_second(void)
 		CHECK_OK(munmap(p + i * PAGE, PAGE));
 	for (int i = 1; i < PAGES; i += 2)
 		CHECK_EQ(p[i * PAGE], i);
-	for (int i = 0; i < PAGES; i += 2) {	/* fill the holes again: one range once more */
+	for (int i = 0; i < PAGES; i += 2) { /* fill the holes again: one range once more */
 		void *q = mmap(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 		CHECK(q == p + i * PAGE);
@@ -134,8 +134,8 @@ static void test_every_second(void)
 
 static void test_shared(void)
 {
-	unsigned char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	REQUIRE((void *)p != MAP_FAILED);
 	CHECK(all_bytes(p, 4 * PAGE, 0));
 	pid_t pid = fork_child();
@@ -178,9 +178,9 @@ static void test_errors(void)
 	CHECK_ERRNO(munmap((void *)(~0UL << 12), PAGE), EINVAL);
 	CHECK_ERRNO(munmap(p, ~0UL), EINVAL);
 	CHECK_READABLE(p);
-	CHECK_OK(munmap(p, 1));			/* a length is rounded up */
+	CHECK_OK(munmap(p, 1)); /* a length is rounded up */
 	CHECK_READ_FAULT(p, SIGSEGV, SEGV_MAPERR);
-	CHECK_OK(munmap(p, PAGE));		/* nothing there: no error */
+	CHECK_OK(munmap(p, PAGE)); /* nothing there: no error */
 }
 
 static void test_huge(void)

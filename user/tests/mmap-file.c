@@ -35,7 +35,7 @@ static void test_private(void)
 	CHECK_EQ(p[0], 'a');
 	CHECK_EQ(p[2 * PAGE + 7], 'c');
 	p[PAGE] = 'X';
-	CHECK_EQ(file_byte(fd, PAGE), 'b');		/* not written through */
+	CHECK_EQ(file_byte(fd, PAGE), 'b'); /* not written through */
 	CHECK_EQ(p[PAGE + 1], 'b');
 	CHECK_EQ(pwrite(fd, "Y", 1, 2 * PAGE), 1);
 	CHECK_EQ(p[PAGE], 'X');
@@ -56,7 +56,7 @@ static void test_shared(void)
 	unsigned char *p = map(fd, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	unsigned char *q = map(fd, 2 * PAGE, PROT_READ, MAP_SHARED, PAGE);
 	REQUIRE(p && q);
-	close(fd);				/* the mapping keeps the file */
+	close(fd); /* the mapping keeps the file */
 	p[PAGE + 3] = 'S';
 	CHECK_EQ(q[3], 'S');
 	fd = open("shared", O_RDWR);
@@ -107,13 +107,13 @@ static void test_past_end(void)
 	unsigned char *q = map(fd, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
 	REQUIRE(p && q);
 	CHECK_EQ(p[PAGE + 99], 'b');
-	CHECK_EQ(p[PAGE + 100], 0);		/* the rest of the last page reads as zeros */
+	CHECK_EQ(p[PAGE + 100], 0); /* the rest of the last page reads as zeros */
 	CHECK_EQ(q[2 * PAGE - 1], 0);
 	CHECK_READ_FAULT(p + 2 * PAGE, SIGBUS, BUS_ADRERR);
 	CHECK_WRITE_FAULT(p + 3 * PAGE + 5, SIGBUS, BUS_ADRERR);
 	CHECK_READ_FAULT(q + 2 * PAGE, SIGBUS, BUS_ADRERR);
 	CHECK_WRITE_FAULT(q + 2 * PAGE, SIGBUS, BUS_ADRERR);
-	p[PAGE + 200] = 'Z';			/* past the end: never reaches the file */
+	p[PAGE + 200] = 'Z'; /* past the end: never reaches the file */
 	struct stat st;
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_size, PAGE + 100);
@@ -135,7 +135,7 @@ static void test_truncate(void)
 	REQUIRE(s && p);
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(s[i * PAGE] + p[i * PAGE], 2 * ('a' + i));
-	p[3 * PAGE] = 'X';			/* a copy of our own, lost by truncation as well */
+	p[3 * PAGE] = 'X'; /* a copy of our own, lost by truncation as well */
 	CHECK_OK(ftruncate(fd, PAGE + 10));
 	CHECK_EQ(s[PAGE + 9], 'b');
 	CHECK_EQ(s[PAGE + 10], 0);
@@ -143,7 +143,7 @@ static void test_truncate(void)
 	CHECK_READ_FAULT(s + 2 * PAGE, SIGBUS, BUS_ADRERR);
 	CHECK_READ_FAULT(p + 2 * PAGE, SIGBUS, BUS_ADRERR);
 	CHECK_OK(ftruncate(fd, 4 * PAGE));
-	CHECK_EQ(s[PAGE + 10], 0);		/* what was cut off does not come back */
+	CHECK_EQ(s[PAGE + 10], 0); /* what was cut off does not come back */
 	CHECK_EQ(s[2 * PAGE], 0);
 	CHECK_EQ(p[2 * PAGE], 0);
 	CHECK_OK(ftruncate(fd, 0));
@@ -161,13 +161,13 @@ static void test_offset(void)
 	REQUIRE(p);
 	CHECK_EQ(p[0], 'c');
 	CHECK_EQ(p[PAGE], 'd');
-	CHECK_OK(munmap(p, PAGE));		/* the rest keeps its place in the file */
+	CHECK_OK(munmap(p, PAGE)); /* the rest keeps its place in the file */
 	CHECK_EQ(p[PAGE], 'd');
 	CHECK_OK(munmap(p + PAGE, PAGE));
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 100), EINVAL);
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, (off_t)(1UL << 63) - PAGE),
 		    EOVERFLOW);
-	p = map(fd, PAGE, PROT_READ, MAP_PRIVATE, 64 * PAGE);	/* allowed; access is not */
+	p = map(fd, PAGE, PROT_READ, MAP_PRIVATE, 64 * PAGE); /* allowed; access is not */
 	REQUIRE(p);
 	CHECK_READ_FAULT(p, SIGBUS, BUS_ADRERR);
 	munmap(p, PAGE);
@@ -261,8 +261,8 @@ static void test_dev_zero(void)
 		_exit(0);
 	}
 	CHECK_EQ(wait_status(pid), 0);
-	CHECK_EQ(s[PAGE], 9);		/* shared with the child */
-	CHECK_EQ(t[PAGE], 0);		/* not with another mapping */
+	CHECK_EQ(s[PAGE], 9); /* shared with the child */
+	CHECK_EQ(t[PAGE], 0); /* not with another mapping */
 	CHECK_EQ(p[0], 1);
 	munmap(p, 2 * PAGE), munmap(s, 2 * PAGE), munmap(t, 2 * PAGE);
 	close(fd);

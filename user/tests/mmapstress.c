@@ -9,14 +9,14 @@ enum { THREADS = 4, WINDOW = 64, SECONDS = 5 };
 
 struct window {
 	unsigned char *base;
-	unsigned char value[WINDOW];	/* what the page holds */
-	signed char prot[WINDOW];	/* −1: not mapped */
+	unsigned char value[WINDOW]; /* what the page holds */
+	signed char prot[WINDOW];    /* −1: not mapped */
 	uint64_t random;
 	long steps;
 };
 
 static volatile int stop;
-static unsigned char *shared;		/* one page per thread, MAP_SHARED */
+static unsigned char *shared; /* one page per thread, MAP_SHARED */
 
 static __thread sigjmp_buf jump;
 static __thread volatile sig_atomic_t expecting;
@@ -82,7 +82,7 @@ static void window_protect(struct window *w, int first, int count)
 	CHECK_EQ(result, hole ? -1 : 0);
 	for (int i = first; i < first + count; i++) {
 		if (w->prot[i] == -1)
-			break;			/* it stops at the first hole */
+			break; /* it stops at the first hole */
 		w->prot[i] = prot;
 	}
 }
@@ -168,8 +168,8 @@ static void test_windows(void)
 	for (int i = 0; i < THREADS; i++) {
 		struct window *w = &windows[i];
 		/* One page more on both sides, so that no other mapping comes next to it. */
-		w->base = mmap(NULL, (WINDOW + 2) * PAGE, PROT_NONE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		w->base = mmap(NULL, (WINDOW + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 		REQUIRE((void *)w->base != MAP_FAILED);
 		w->base += PAGE;
 		w->random = random_start(i);
@@ -204,7 +204,7 @@ static void *reader_run(void *argument)
 
 static void *recycler_run(void *argument)
 {
-	while (!stop) {			/* pages full of 0x99 come and go */
+	while (!stop) { /* pages full of 0x99 come and go */
 		unsigned char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE,
 					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		memset(p, 0x99, 8 * PAGE);
@@ -224,7 +224,7 @@ static void test_replace(void)
 		pthread_create(&threads[i], NULL, reader_run, NULL);
 	for (int i = 3; i < 5; i++)
 		pthread_create(&threads[i], NULL, recycler_run, NULL);
-	for (int64_t end = now_ms() + 2500; now_ms() < end; ) {
+	for (int64_t end = now_ms() + 2500; now_ms() < end;) {
 		*slot = 0xc3;
 		if (mmap(slot, PAGE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != slot)

@@ -18,7 +18,7 @@ static void test_changes(void)
 	CHECK_OK(mprotect(p, PAGE, PROT_NONE));
 	CHECK_READ_FAULT(p + 9, SIGSEGV, SEGV_ACCERR);
 	CHECK_OK(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
-	CHECK_EQ(p[9], 42);			/* the contents survive PROT_NONE */
+	CHECK_EQ(p[9], 42); /* the contents survive PROT_NONE */
 	CHECK_WRITABLE(p);
 	CHECK_OK(munmap(p, PAGE));
 }
@@ -94,7 +94,7 @@ typedef int (*number_function)(void);
 static void code_write(void *page, int number)
 {
 	uint32_t code[2] = { 0x00000513u | (uint32_t)number << 20, 0x00008067u };
-	memcpy(page, code, sizeof(code));		/* li a0, number; ret */
+	memcpy(page, code, sizeof(code)); /* li a0, number; ret */
 	__builtin___clear_cache((char *)page, (char *)page + sizeof(code));
 }
 

@@ -20,7 +20,7 @@ static void test_basic(void)
 	CHECK_EQ(fcntl(ends[1], F_GETFL) & O_ACCMODE, O_WRONLY);
 	CHECK_EQ(write(ends[1], "rest", 4), 4);
 	close(ends[1]);
-	CHECK_EQ(read(ends[0], text, 16), 4);		/* what is left, then the end */
+	CHECK_EQ(read(ends[0], text, 16), 4); /* what is left, then the end */
 	CHECK_EQ(read(ends[0], text, 16), 0);
 	CHECK_EQ(read(ends[0], text, 16), 0);
 	close(ends[0]);
@@ -36,7 +36,7 @@ static void test_flags(void)
 	close(ends[0]), close(ends[1]);
 	CHECK_ERRNO(pipe2(ends, 0x10), EINVAL);
 	CHECK_ERRNO(pipe2((int *)8, 0), EFAULT);
-	int fd = dup(0);				/* a failed one leaves no descriptors */
+	int fd = dup(0); /* a failed one leaves no descriptors */
 	CHECK_ERRNO(pipe2((int *)8, 0), EFAULT);
 	int fd2 = dup(0);
 	CHECK_EQ(fd2, fd + 1);
@@ -71,7 +71,7 @@ static void test_size(void)
 	CHECK_EQ(fcntl(ends[0], F_GETPIPE_SZ), 65536);
 	int size = fcntl(ends[1], F_SETPIPE_SZ, 10000);
 	if (size >= 0) {
-		CHECK_EQ(size, 16384);			/* a power of two of pages */
+		CHECK_EQ(size, 16384); /* a power of two of pages */
 		CHECK_EQ(fcntl(ends[0], F_GETPIPE_SZ), 16384);
 	}
 	CHECK_EQ(write(ends[1], "12345", 5), 5);
@@ -245,7 +245,7 @@ static void test_reopen(void)
 	CHECK_EQ(write(ends[1], "x", 1), 1);
 	CHECK_EQ(read(again, &byte, 1), 1);
 	close(ends[0]);
-	CHECK_EQ(write(ends[1], "y", 1), 1);		/* a reader is still there */
+	CHECK_EQ(write(ends[1], "y", 1), 1); /* a reader is still there */
 	close(again), close(ends[1]);
 }
 

@@ -15,7 +15,7 @@ static void copy_stage(int in, int out, uint64_t random)
 	static unsigned char block[70000];
 	ssize_t part;
 	while ((part = read(in, block, 1 + random_next(&random) % sizeof(block))) > 0) {
-		for (ssize_t at = 0; at < part; ) {
+		for (ssize_t at = 0; at < part;) {
 			ssize_t done = write(out, block + at, part - at);
 			if (done <= 0)
 				_exit(1);
@@ -28,7 +28,7 @@ static void copy_stage(int in, int out, uint64_t random)
 static void source_stage(int out, uint64_t random)
 {
 	static unsigned char block[50000];
-	for (size_t at = 0; at < BYTES; ) {
+	for (size_t at = 0; at < BYTES;) {
 		size_t size = 1 + random_next(&random) % sizeof(block);
 		size = size > BYTES - at ? BYTES - at : size;
 		for (size_t i = 0; i < size; i++)

@@ -27,13 +27,13 @@ static void test_pipe(void)
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
 	while (write(ends[1], block, 1) > 0)
 		;
-	CHECK_EQ(poll_one(ends[1], POLLOUT, 0), 0);	/* full */
+	CHECK_EQ(poll_one(ends[1], POLLOUT, 0), 0); /* full */
 	close(ends[1]);
 	CHECK_EQ(poll_one(ends[0], POLLIN, 0), POLLIN | POLLHUP);
 	while (read(ends[0], block, sizeof(block)) > 0)
 		;
 	CHECK_EQ(poll_one(ends[0], POLLIN, 0), POLLHUP);
-	CHECK_EQ(poll_one(ends[0], 0, 0), POLLHUP);	/* told without being asked for */
+	CHECK_EQ(poll_one(ends[0], 0, 0), POLLHUP); /* told without being asked for */
 	close(ends[0]);
 	REQUIRE(pipe(ends) == 0);
 	close(ends[0]);
@@ -46,10 +46,10 @@ static void test_files(void)
 	REQUIRE(scratch_enter());
 	int fd = open("file", O_RDWR | O_CREAT, 0600);
 	int null = open("/dev/null", O_RDWR);
-	CHECK_EQ(poll_one(fd, POLLIN | POLLOUT, 0), POLLIN | POLLOUT);	/* always ready */
+	CHECK_EQ(poll_one(fd, POLLIN | POLLOUT, 0), POLLIN | POLLOUT); /* always ready */
 	CHECK_EQ(poll_one(null, POLLIN | POLLOUT, 0), POLLIN | POLLOUT);
 	CHECK_EQ(poll_one(999, POLLIN, 0), POLLNVAL);
-	CHECK_EQ(poll_one(-1, POLLIN, 0), 0);		/* negative: left out */
+	CHECK_EQ(poll_one(-1, POLLIN, 0), 0); /* negative: left out */
 	close(fd), close(null);
 }
 
@@ -66,7 +66,7 @@ static void test_timeout(void)
 	begin = now_ns();
 	CHECK_EQ(select(0, NULL, NULL, NULL, &value), 0);
 	CHECK(now_ns() - begin >= 30000000);
-	CHECK_EQ(value.tv_sec + value.tv_usec, 0);	/* Linux: the time that is left */
+	CHECK_EQ(value.tv_sec + value.tv_usec, 0); /* Linux: the time that is left */
 	begin = now_ns();
 	CHECK_EQ(pselect(0, NULL, NULL, NULL, &time, NULL), 0);
 	CHECK(now_ns() - begin >= 30000000);
@@ -154,7 +154,7 @@ static void test_select(void)
 	FD_SET(ends[0], &in);
 	char byte;
 	CHECK_EQ(read(ends[0], &byte, 1), 1);
-	CHECK_EQ(select(ends[0] + 1, &in, NULL, NULL, NULL), 1);	/* an end of file is ready */
+	CHECK_EQ(select(ends[0] + 1, &in, NULL, NULL, NULL), 1); /* an end of file is ready */
 	close(ends[0]);
 	FD_ZERO(&in);
 	FD_SET(ends[0], &in);
@@ -179,12 +179,8 @@ static void test_errors(void)
 }
 
 static const struct check_case cases[] = {
-	{ "pipe", test_pipe },
-	{ "files", test_files },
-	{ "timeout", test_timeout },
-	{ "wake", test_wake },
-	{ "many", test_many },
-	{ "select", test_select },
+	{ "pipe", test_pipe },	   { "files", test_files }, { "timeout", test_timeout },
+	{ "wake", test_wake },	   { "many", test_many },   { "select", test_select },
 	{ "errors", test_errors },
 };
 

@@ -39,7 +39,7 @@ static void test_descriptors(void)
 	path[length > 0 ? length : 0] = 0;
 	snprintf(expected, sizeof(expected), "%s/file", check_scratch);
 	CHECK_STR(path, expected);
-	int again = CHECK_OK(open(name, O_RDWR));	/* the file itself, an offset of its own */
+	int again = CHECK_OK(open(name, O_RDWR)); /* the file itself, an offset of its own */
 	CHECK_EQ(write(again, "abc", 3), 3);
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
 	close(again);
@@ -130,9 +130,10 @@ static void test_stat(void)
 	CHECK_EQ(pid, getpid());
 	snprintf(name, sizeof(name), "%d (odd) name ()", pid);
 	CHECK_EQ(strncmp(text, name, strlen(name)), 0);
-	REQUIRE(sscanf(close_mark + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
-		       " %*d %*d %d %*d %*u %lu %ld", &state, &ppid, &group, &session, &threads,
-		       &size, &resident) == 7);
+	REQUIRE(sscanf(close_mark + 2,
+		       "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
+		       " %*d %*d %d %*d %*u %lu %ld",
+		       &state, &ppid, &group, &session, &threads, &size, &resident) == 7);
 	CHECK_EQ(state, 'R');
 	CHECK_EQ(ppid, getppid());
 	CHECK_EQ(group, getpgrp());
@@ -146,8 +147,9 @@ static void test_status(void)
 {
 	REQUIRE(file_read("/proc/self/status", text, sizeof(text)) > 0);
 	static const char *const lines[] = {
-		"Name:\t", "\nState:\t", "\nPid:\t", "\nPPid:\t", "\nUid:\t", "\nGid:\t",
-		"\nVmSize:", "\nVmRSS:", "\nThreads:\t1\n", "\nSigBlk:\t", "\nSigIgn:\t",
+		"Name:\t",	   "\nState:\t",  "\nPid:\t",	 "\nPPid:\t",
+		"\nUid:\t",	   "\nGid:\t",	  "\nVmSize:",	 "\nVmRSS:",
+		"\nThreads:\t1\n", "\nSigBlk:\t", "\nSigIgn:\t",
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		if (!strstr(text, lines[i]))
@@ -185,7 +187,7 @@ static void test_other_process(void)
 	kill(pid, SIGKILL);
 	wait_status(pid);
 	CHECK_ERRNO(access(path, F_OK), ENOENT);
-	CHECK_ERRNO(read(file, text, 100), ESRCH);	/* open, but the process is gone */
+	CHECK_ERRNO(read(file, text, 100), ESRCH); /* open, but the process is gone */
 	CHECK(openat(dir, "stat", O_RDONLY) == -1 && (errno == ESRCH || errno == ENOENT));
 	close(file), close(dir);
 	CHECK_ERRNO(access("/proc/999999", F_OK), ENOENT);

@@ -105,7 +105,7 @@ static int program_wait(pid_t pid, int fd)
 
 static void output_show_skips(void)
 {
-	for (char *line = output; line && *line; ) {
+	for (char *line = output; line && *line;) {
 		char *end = strchr(line, '\n');
 		if (end)
 			*end = 0;
@@ -117,7 +117,7 @@ static void output_show_skips(void)
 
 static void output_show(void)
 {
-	for (char *line = output; line && *line; ) {
+	for (char *line = output; line && *line;) {
 		char *end = strchr(line, '\n');
 		if (end)
 			*end = 0;

@@ -10,7 +10,7 @@ static void test_setpgid(void)
 		CHECK_OK(setpgid(0, 0));
 		CHECK_EQ(getpgrp(), getpid());
 		CHECK_EQ(getpgid(0), getpid());
-		CHECK_OK(setpgid(0, old));		/* back into a group of the session */
+		CHECK_OK(setpgid(0, old)); /* back into a group of the session */
 		CHECK_EQ(getpgrp(), old);
 		CHECK_OK(setpgid(getpid(), getpid()));
 		child_exit();
@@ -41,8 +41,8 @@ static void test_setpgid_errors(void)
 	if (pid == 0) {
 		CHECK_ERRNO(setpgid(0, -1), EINVAL);
 		CHECK_ERRNO(setpgid(999999, 0), ESRCH);
-		CHECK_ERRNO(setpgid(getppid(), 0), ESRCH);	/* neither itself nor a child */
-		CHECK_ERRNO(setpgid(0, 999999), EPERM);		/* no such group */
+		CHECK_ERRNO(setpgid(getppid(), 0), ESRCH); /* neither itself nor a child */
+		CHECK_ERRNO(setpgid(0, 999999), EPERM);	   /* no such group */
 		CHECK_ERRNO(setpgid(0, getpid() + 1), EPERM);
 		CHECK_ERRNO(getpgid(999999), ESRCH);
 		CHECK_ERRNO(getpgid(-1), ESRCH);
@@ -65,7 +65,7 @@ static void test_after_exec(void)
 		_exit(1);
 	}
 	close(ends[1]);
-	CHECK_EQ(read(ends[0], &byte, 1), 0);	/* closed by the exec */
+	CHECK_EQ(read(ends[0], &byte, 1), 0); /* closed by the exec */
 	CHECK_ERRNO(setpgid(pid, pid), EACCES);
 	kill(pid, SIGKILL);
 	wait_status(pid);
@@ -81,9 +81,9 @@ static void test_setsid(void)
 		CHECK_EQ(setsid(), getpid());
 		CHECK_EQ(getsid(0), getpid());
 		CHECK_EQ(getpgrp(), getpid());
-		CHECK_ERRNO(setsid(), EPERM);			/* a leader already */
-		CHECK_ERRNO(setpgid(0, 0), EPERM);		/* a session leader */
-		CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);	/* no controlling terminal */
+		CHECK_ERRNO(setsid(), EPERM);		      /* a leader already */
+		CHECK_ERRNO(setpgid(0, 0), EPERM);	      /* a session leader */
+		CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO); /* no controlling terminal */
 		pid_t child = fork_child();
 		if (child == 0) {
 			CHECK_EQ(getsid(0), getppid());
@@ -104,7 +104,7 @@ static void test_setsid_leader(void)
 	pid_t pid = fork_child();
 	if (pid == 0) {
 		CHECK_OK(setpgid(0, 0));
-		CHECK_ERRNO(setsid(), EPERM);		/* a group leader */
+		CHECK_ERRNO(setsid(), EPERM); /* a group leader */
 		child_exit();
 	}
 	CHECK_EQ(wait_status(pid), 0);

@@ -42,7 +42,7 @@ static void test_basic(void)
 	reset();
 	set_handler(SIGUSR1, counting, 0, SIGUSR2);
 	CHECK_OK(kill(getpid(), SIGUSR1));
-	CHECK_EQ(count, 1);		/* delivered before kill returns to its own process */
+	CHECK_EQ(count, 1); /* delivered before kill returns to its own process */
 	CHECK(self_blocked && blocked_inside);
 	sigset_t now;
 	sigprocmask(SIG_BLOCK, NULL, &now);
@@ -129,7 +129,7 @@ static void test_pending(void)
 	CHECK_OK(sigpending(&set));
 	CHECK(sigismember(&set, SIGUSR1) && !sigismember(&set, SIGUSR2));
 	block(SIG_UNBLOCK, SIGUSR1);
-	CHECK_EQ(count, 1);			/* standard signals do not queue */
+	CHECK_EQ(count, 1); /* standard signals do not queue */
 	CHECK_OK(sigpending(&set));
 	CHECK(!sigismember(&set, SIGUSR1));
 	/* Ignoring a pending signal throws it away. */
@@ -148,7 +148,7 @@ static void test_ignored(void)
 	signal_set(SIGUSR1, SIG_IGN, 0);
 	CHECK_OK(raise(SIGUSR1));
 	signal_set(SIGUSR1, SIG_DFL, 0);
-	CHECK_OK(raise(SIGCHLD));		/* ignored by default */
+	CHECK_OK(raise(SIGCHLD)); /* ignored by default */
 	CHECK_OK(raise(SIGWINCH));
 	CHECK_OK(raise(SIGURG));
 	CHECK_OK(raise(SIGCONT));
@@ -162,10 +162,10 @@ static void test_suspend(void)
 	set_handler(SIGUSR1, counting, 0, 0);
 	block(SIG_BLOCK, SIGUSR1);
 	raise(SIGUSR1);
-	CHECK_ERRNO(sigsuspend(&empty), EINTR);		/* pending already: no wait */
+	CHECK_ERRNO(sigsuspend(&empty), EINTR); /* pending already: no wait */
 	CHECK_EQ(count, 1);
 	sigprocmask(SIG_BLOCK, NULL, &set);
-	CHECK(sigismember(&set, SIGUSR1));		/* the mask is as before */
+	CHECK(sigismember(&set, SIGUSR1)); /* the mask is as before */
 	pid_t pid = signal_after(SIGUSR1, 30);
 	CHECK_ERRNO(sigsuspend(&empty), EINTR);
 	CHECK_EQ(count, 2);
@@ -179,7 +179,7 @@ static void test_pause(void)
 	reset();
 	set_handler(SIGUSR1, counting, SA_RESTART, 0);
 	pid_t pid = signal_after(SIGUSR1, 30);
-	CHECK_ERRNO(pause(), EINTR);			/* SA_RESTART or not */
+	CHECK_ERRNO(pause(), EINTR); /* SA_RESTART or not */
 	CHECK_EQ(count, 1);
 	CHECK_EQ(wait_status(pid), 0);
 }
@@ -217,7 +217,7 @@ static void test_errors(void)
 	CHECK_ERRNO(syscall(SYS_rt_sigprocmask, 99, &mask, NULL, 8), EINVAL);
 	CHECK_ERRNO(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, 16), EINVAL);
 	CHECK_ERRNO(syscall(SYS_rt_sigprocmask, SIG_BLOCK, 8, NULL, 8), EFAULT);
-	CHECK_OK(syscall(SYS_rt_sigprocmask, 99, NULL, &mask, 8));	/* how is not looked at */
+	CHECK_OK(syscall(SYS_rt_sigprocmask, 99, NULL, &mask, 8)); /* how is not looked at */
 	CHECK_ERRNO(syscall(SYS_rt_sigpending, 8, 8), EFAULT);
 	CHECK_ERRNO(syscall(SYS_rt_sigsuspend, 8, 8), EFAULT);
 	CHECK_ERRNO(syscall(SYS_rt_sigsuspend, &mask, 4), EINVAL);

@@ -5,31 +5,35 @@
 /* Put 32 different values into f0-f31 and a rounding mode into fcsr. */
 static void registers_load(const double *values, unsigned long fcsr)
 {
-	__asm__ volatile(
-		"fld f0,0(%0)\nfld f1,8(%0)\nfld f2,16(%0)\nfld f3,24(%0)\n"
-		"fld f4,32(%0)\nfld f5,40(%0)\nfld f6,48(%0)\nfld f7,56(%0)\n"
-		"fld f8,64(%0)\nfld f9,72(%0)\nfld f10,80(%0)\nfld f11,88(%0)\n"
-		"fld f12,96(%0)\nfld f13,104(%0)\nfld f14,112(%0)\nfld f15,120(%0)\n"
-		"fld f16,128(%0)\nfld f17,136(%0)\nfld f18,144(%0)\nfld f19,152(%0)\n"
-		"fld f20,160(%0)\nfld f21,168(%0)\nfld f22,176(%0)\nfld f23,184(%0)\n"
-		"fld f24,192(%0)\nfld f25,200(%0)\nfld f26,208(%0)\nfld f27,216(%0)\n"
-		"fld f28,224(%0)\nfld f29,232(%0)\nfld f30,240(%0)\nfld f31,248(%0)\n"
-		"fscsr %1\n" : : "r"(values), "r"(fcsr) : "memory");
+	__asm__ volatile("fld f0,0(%0)\nfld f1,8(%0)\nfld f2,16(%0)\nfld f3,24(%0)\n"
+			 "fld f4,32(%0)\nfld f5,40(%0)\nfld f6,48(%0)\nfld f7,56(%0)\n"
+			 "fld f8,64(%0)\nfld f9,72(%0)\nfld f10,80(%0)\nfld f11,88(%0)\n"
+			 "fld f12,96(%0)\nfld f13,104(%0)\nfld f14,112(%0)\nfld f15,120(%0)\n"
+			 "fld f16,128(%0)\nfld f17,136(%0)\nfld f18,144(%0)\nfld f19,152(%0)\n"
+			 "fld f20,160(%0)\nfld f21,168(%0)\nfld f22,176(%0)\nfld f23,184(%0)\n"
+			 "fld f24,192(%0)\nfld f25,200(%0)\nfld f26,208(%0)\nfld f27,216(%0)\n"
+			 "fld f28,224(%0)\nfld f29,232(%0)\nfld f30,240(%0)\nfld f31,248(%0)\n"
+			 "fscsr %1\n"
+			 :
+			 : "r"(values), "r"(fcsr)
+			 : "memory");
 }
 
 static unsigned long registers_store(double *values)
 {
 	unsigned long fcsr;
-	__asm__ volatile(
-		"fsd f0,0(%1)\nfsd f1,8(%1)\nfsd f2,16(%1)\nfsd f3,24(%1)\n"
-		"fsd f4,32(%1)\nfsd f5,40(%1)\nfsd f6,48(%1)\nfsd f7,56(%1)\n"
-		"fsd f8,64(%1)\nfsd f9,72(%1)\nfsd f10,80(%1)\nfsd f11,88(%1)\n"
-		"fsd f12,96(%1)\nfsd f13,104(%1)\nfsd f14,112(%1)\nfsd f15,120(%1)\n"
-		"fsd f16,128(%1)\nfsd f17,136(%1)\nfsd f18,144(%1)\nfsd f19,152(%1)\n"
-		"fsd f20,160(%1)\nfsd f21,168(%1)\nfsd f22,176(%1)\nfsd f23,184(%1)\n"
-		"fsd f24,192(%1)\nfsd f25,200(%1)\nfsd f26,208(%1)\nfsd f27,216(%1)\n"
-		"fsd f28,224(%1)\nfsd f29,232(%1)\nfsd f30,240(%1)\nfsd f31,248(%1)\n"
-		"frcsr %0\n" : "=r"(fcsr) : "r"(values) : "memory");
+	__asm__ volatile("fsd f0,0(%1)\nfsd f1,8(%1)\nfsd f2,16(%1)\nfsd f3,24(%1)\n"
+			 "fsd f4,32(%1)\nfsd f5,40(%1)\nfsd f6,48(%1)\nfsd f7,56(%1)\n"
+			 "fsd f8,64(%1)\nfsd f9,72(%1)\nfsd f10,80(%1)\nfsd f11,88(%1)\n"
+			 "fsd f12,96(%1)\nfsd f13,104(%1)\nfsd f14,112(%1)\nfsd f15,120(%1)\n"
+			 "fsd f16,128(%1)\nfsd f17,136(%1)\nfsd f18,144(%1)\nfsd f19,152(%1)\n"
+			 "fsd f20,160(%1)\nfsd f21,168(%1)\nfsd f22,176(%1)\nfsd f23,184(%1)\n"
+			 "fsd f24,192(%1)\nfsd f25,200(%1)\nfsd f26,208(%1)\nfsd f27,216(%1)\n"
+			 "fsd f28,224(%1)\nfsd f29,232(%1)\nfsd f30,240(%1)\nfsd f31,248(%1)\n"
+			 "frcsr %0\n"
+			 : "=r"(fcsr)
+			 : "r"(values)
+			 : "memory");
 	return fcsr;
 }
 
@@ -49,9 +53,10 @@ static long call_raw(long number, long a, long b)
 	return a0;
 }
 
-#define ALL_FLOATS "f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11",	\
-	"f12", "f13", "f14", "f15", "f16", "f17", "f18", "f19", "f20", "f21", "f22", "f23",	\
-	"f24", "f25", "f26", "f27", "f28", "f29", "f30", "f31"
+#define ALL_FLOATS                                                                                 \
+	"f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12", "f13",    \
+		"f14", "f15", "f16", "f17", "f18", "f19", "f20", "f21", "f22", "f23", "f24",       \
+		"f25", "f26", "f27", "f28", "f29", "f30", "f31"
 
 /* The callee-saved ones are used as well: let the compiler keep nothing in any of them. */
 static void clobber_all(void)
@@ -226,12 +231,8 @@ static void test_exec_clean(void)
 }
 
 static const struct check_case cases[] = {
-	{ "system-call", test_system_call },
-	{ "handler", test_handler },
-	{ "frame", test_frame },
-	{ "switch", test_switch },
-	{ "preempt", test_preempt },
-	{ "fork", test_fork },
+	{ "system-call", test_system_call }, { "handler", test_handler }, { "frame", test_frame },
+	{ "switch", test_switch },	     { "preempt", test_preempt }, { "fork", test_fork },
 	{ "exec-clean", test_exec_clean },
 };
 

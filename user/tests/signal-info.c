@@ -156,7 +156,7 @@ static void test_altstack(void)
 	CHECK_OK(sigaltstack(NULL, &old));
 	CHECK(old.ss_sp == alternate && old.ss_flags == 0);
 	CHECK_EQ(old.ss_size, sizeof(alternate));
-	set_note(SIGUSR1, 0);			/* without the flag: the usual stack */
+	set_note(SIGUSR1, 0); /* without the flag: the usual stack */
 	raise(SIGUSR1);
 	CHECK(!on_alternate());
 	stack.ss_flags = SS_DISABLE;
@@ -213,7 +213,9 @@ static void test_context(void)
 	sigaction(SIGILL, &action, NULL);
 	__asm__ volatile(".option push\n.option norvc\n"
 			 "li a0, 5\n.4byte 0\nmv %0, a0\n.option pop\n"
-			 : "=r"(result) : : "a0");
+			 : "=r"(result)
+			 :
+			 : "a0");
 	CHECK_EQ(result, 1234);
 	signal_set(SIGILL, SIG_DFL, 0);
 }
@@ -225,7 +227,7 @@ static void change_mask(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	(void)sig, (void)info;
 	memcpy((void *)&context_mask, &uc->uc_sigmask, 8);
-	sigaddset(&uc->uc_sigmask, SIGUSR2);	/* the mask after the return */
+	sigaddset(&uc->uc_sigmask, SIGUSR2); /* the mask after the return */
 }
 
 static void test_context_mask(void)
@@ -277,7 +279,7 @@ static void test_threads(void)
 	signal_set(SIGUSR2, note_tid, SA_RESTART);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);	/* only the other thread takes it */
+	sigprocmask(SIG_BLOCK, &set, NULL); /* only the other thread takes it */
 	pthread_create(&thread, NULL, thread_run, NULL);
 	while (!thread_tid)
 		sleep_ms(1);

@@ -89,7 +89,7 @@ static void sleep_test(int flags)
 	count = 0;
 	signal_set(SIGUSR1, counting, flags);
 	pid_t pid = signal_after(SIGUSR1, 50);
-	CHECK_ERRNO(nanosleep(&time, &left), EINTR);	/* SA_RESTART does not matter */
+	CHECK_ERRNO(nanosleep(&time, &left), EINTR); /* SA_RESTART does not matter */
 	CHECK_EQ(count, 1);
 	CHECK_EQ(left.tv_sec, 1);
 	CHECK_RANGE(left.tv_nsec, 1000000, 999999999);
@@ -103,7 +103,7 @@ static void sleep_test(int flags)
 	left = (struct timespec){ 77, 77 };
 	pid = signal_after(SIGUSR1, 30);
 	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, &left), EINTR);
-	CHECK_EQ(left.tv_sec, 77);			/* absolute: nothing is left to tell */
+	CHECK_EQ(left.tv_sec, 77); /* absolute: nothing is left to tell */
 	CHECK_EQ(wait_status(pid), 0);
 }
 
@@ -143,7 +143,7 @@ static void test_poll(void)
 	fd_set set;
 	REQUIRE(pipe(ends) == 0);
 	poll_fd.fd = ends[0];
-	signal_set(SIGUSR1, counting, SA_RESTART);	/* never restarted */
+	signal_set(SIGUSR1, counting, SA_RESTART); /* never restarted */
 	pid_t pid = signal_after(SIGUSR1, 30);
 	CHECK_ERRNO(poll(&poll_fd, 1, 5000), EINTR);
 	CHECK_EQ(wait_status(pid), 0);

@@ -43,7 +43,7 @@ static void test_permission(void)
 		CHECK_ERRNO(kill(root_child, SIGTERM), EPERM);
 		CHECK_ERRNO(kill(root_child, 0), EPERM);
 		CHECK_ERRNO(kill(1, SIGTERM), EPERM);
-		CHECK_OK(kill(root_child, SIGCONT));	/* allowed within a session */
+		CHECK_OK(kill(root_child, SIGCONT)); /* allowed within a session */
 		CHECK_OK(kill(getpid(), 0));
 		child_exit();
 	}
@@ -55,13 +55,15 @@ static void test_permission(void)
 
 static void test_default_actions(void)
 {
+	/* clang-format off */
 	static const int deadly[] = {
 		SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL,
 		SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU,
 		SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS, 34, 50, 64,
 	};
+	/* clang-format on */
 	static const int harmless[] = { SIGCHLD, SIGURG, SIGWINCH, SIGCONT };
-	signal_set(SIGALRM, SIG_DFL, 0);	/* inherited by the children */
+	signal_set(SIGALRM, SIG_DFL, 0); /* inherited by the children */
 	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++) {
 		pid_t pid = child_sleeps();
 		sleep_ms(1);
@@ -111,8 +113,8 @@ static void test_own_group(void)
 static void test_stop(void)
 {
 	static const int stops[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
-	volatile int *word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				  -1, 0);
+	volatile int *word =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	REQUIRE((void *)word != MAP_FAILED);
 	int status;
 	pid_t pid = fork_child();
@@ -128,7 +130,7 @@ static void test_stop(void)
 		CHECK_EQ(process_state(pid), 'T');
 		int seen = *word;
 		sleep_ms(20);
-		CHECK_EQ(*word, seen);			/* it stands still */
+		CHECK_EQ(*word, seen); /* it stands still */
 		CHECK_OK(kill(pid, SIGCONT));
 		CHECK_EQ(waitpid(pid, &status, WCONTINUED), pid);
 		for (int n = 0; n < 2000 && *word == seen; n++)

@@ -12,7 +12,7 @@ static __thread volatile double inside;
 
 static void on_signal(int sig)
 {
-	inside = sig * 1.5 + inside / 3;	/* use the floating-point registers */
+	inside = sig * 1.5 + inside / 3; /* use the floating-point registers */
 	own++;
 }
 
@@ -137,7 +137,7 @@ static void test_stop(void)
 {
 	uint64_t random = random_start(9);
 	int status;
-	for (int64_t end = now_ms() + 2500; now_ms() < end; ) {
+	for (int64_t end = now_ms() + 2500; now_ms() < end;) {
 		pid_t pid = fork_child();
 		if (pid == 0) {
 			pthread_t thread;

@@ -14,13 +14,13 @@ static __attribute__((noinline)) int deep(int levels)
 
 static void test_grow(void)
 {
-	CHECK_EQ(deep(1000), 2 * 1001);		/* 4 MiB, page by page */
+	CHECK_EQ(deep(1000), 2 * 1001); /* 4 MiB, page by page */
 }
 
 static __attribute__((noinline)) int wide(void)
 {
 	volatile unsigned char frame[3 << 20];
-	frame[0] = 1;				/* 3 MiB below in one step */
+	frame[0] = 1; /* 3 MiB below in one step */
 	frame[sizeof(frame) - 1] = 2;
 	return frame[0] + frame[100] * 0 + frame[sizeof(frame) - 1];
 }

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-static int master;		/* of the running case */
+static int master; /* of the running case */
 
 static bool pty_open(char *name, size_t size)
 {
@@ -64,10 +64,10 @@ static void say(int fd, const char *text)
 	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
 }
 
-#define PTY_OR_SKIP(name)						\
-	char name[64];							\
-	if (!pty_open(name, sizeof(name)))				\
-		SKIP("no pseudo-terminals")
+#define PTY_OR_SKIP(name)                                                                          \
+	char name[64];                                                                             \
+	if (!pty_open(name, sizeof(name)))                                                         \
+	SKIP("no pseudo-terminals")
 
 /* ---- the console ---- */
 
@@ -92,7 +92,7 @@ static void test_console(void)
 	CHECK_OK(ioctl(fd, TIOCGWINSZ, &size));
 	CHECK_ERRNO(ioctl(fd, TIOCGWINSZ, 8), EFAULT);
 	CHECK_ERRNO(ioctl(fd, TCSETS, 8), EFAULT);
-	CHECK_ERRNO(tcgetpgrp(fd), ENOTTY);		/* not our controlling terminal */
+	CHECK_ERRNO(tcgetpgrp(fd), ENOTTY); /* not our controlling terminal */
 	CHECK_ERRNO(tcsetpgrp(fd, getpgrp()), ENOTTY);
 	close(fd);
 }
@@ -123,12 +123,12 @@ static void edit_run(int fd)
 	CHECK_EQ(memcmp(line, "new\n", 4), 0);
 	length = read(fd, line, sizeof(line));
 	CHECK_EQ(memcmp(line, "one \n", 5), 0);
-	CHECK_EQ(read(fd, line, 2), 2);			/* a line in pieces */
+	CHECK_EQ(read(fd, line, 2), 2); /* a line in pieces */
 	CHECK_EQ(read(fd, line + 2, 10), 3);
 	CHECK_EQ(memcmp(line, "1234\n", 5), 0);
-	CHECK_EQ(read(fd, line, sizeof(line)), 3);	/* Ctrl-D behind text: no newline */
+	CHECK_EQ(read(fd, line, sizeof(line)), 3); /* Ctrl-D behind text: no newline */
 	CHECK_EQ(memcmp(line, "eof", 3), 0);
-	CHECK_EQ(read(fd, line, sizeof(line)), 0);	/* Ctrl-D alone: end of file */
+	CHECK_EQ(read(fd, line, sizeof(line)), 0); /* Ctrl-D alone: end of file */
 	say(fd, "done\n");
 }
 
@@ -137,10 +137,10 @@ static void test_edit(void)
 	PTY_OR_SKIP(name);
 	pid_t pid = session_start(name, edit_run);
 	CHECK(shows("ready\r\n"));
-	keys("abc\177d\n");				/* erase a character */
+	keys("abc\177d\n"); /* erase a character */
 	CHECK(shows("abc\b \bd\r\n"));
-	keys("old\025new\n");				/* Ctrl-U: the line */
-	keys("one two\027\n");				/* Ctrl-W: a word */
+	keys("old\025new\n");  /* Ctrl-U: the line */
+	keys("one two\027\n"); /* Ctrl-W: a word */
 	keys("1234\n");
 	keys("eof\004");
 	sleep_ms(50);
@@ -159,15 +159,15 @@ static void raw_run(int fd)
 	cfmakeraw(&termios);
 	CHECK_OK(tcsetattr(fd, TCSAFLUSH, &termios));
 	say(fd, "raw\n");
-	CHECK_EQ(read(fd, text, 1), 1);			/* without a newline */
-	CHECK_EQ(text[0], 3);				/* Ctrl-C is a character */
+	CHECK_EQ(read(fd, text, 1), 1); /* without a newline */
+	CHECK_EQ(text[0], 3);		/* Ctrl-C is a character */
 	CHECK_EQ(read(fd, text, 1), 1);
-	CHECK_EQ(text[0], '\r');			/* as it came */
+	CHECK_EQ(text[0], '\r'); /* as it came */
 	termios.c_cc[VMIN] = 0;
 	termios.c_cc[VTIME] = 1;
 	CHECK_OK(tcsetattr(fd, TCSANOW, &termios));
 	int64_t begin = now_ms();
-	CHECK_EQ(read(fd, text, 1), 0);			/* 0.1 s, then nothing */
+	CHECK_EQ(read(fd, text, 1), 0); /* 0.1 s, then nothing */
 	CHECK_RANGE(now_ms() - begin, 80, 2000);
 	termios.c_cc[VTIME] = 0;
 	CHECK_OK(tcsetattr(fd, TCSANOW, &termios));
@@ -262,7 +262,7 @@ static void control_run(int fd)
 	CHECK_EQ(tcgetsid(fd), getpid());
 	CHECK_ERRNO(tcsetpgrp(fd, -1), EINVAL);
 	CHECK_ERRNO(tcsetpgrp(fd, 999999), ESRCH);
-	CHECK_ERRNO(tcsetpgrp(fd, getppid()), EPERM);	/* a group of another session */
+	CHECK_ERRNO(tcsetpgrp(fd, getppid()), EPERM); /* a group of another session */
 	/* A background job that reads is stopped with SIGTTIN, then goes on in the foreground. */
 	pid_t pid = job_start(fd, false, read_job);
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
@@ -364,10 +364,15 @@ static void leader_run(int fd)
 
 static void test_leader_end(void)
 {
+	char byte;
+	int ends[2];
 	PTY_OR_SKIP(name);
+	REQUIRE(pipe(ends) == 0);
 	pid_t pid = session_start(name, leader_run);
 	CHECK_EQ(wait_status(pid), 0);
-	CHECK(shows("running") || true);
+	close(ends[1]);
+	CHECK_EQ(read(ends[0], &byte, 1), 0); /* the job held the other end: it is dead */
+	close(ends[0]);
 	close(master);
 }
 
@@ -377,7 +382,7 @@ static void dev_tty_run(int fd)
 	int tty = CHECK_OK(open("/dev/tty", O_RDWR));
 	CHECK_EQ(tcgetpgrp(tty), getpgrp());
 	say(tty, "through tty");
-	CHECK_OK(ioctl(fd, TIOCSCTTY, 0));		/* ours already: no error */
+	CHECK_OK(ioctl(fd, TIOCSCTTY, 0)); /* ours already: no error */
 	signal_set(SIGHUP, SIG_IGN, 0);
 	CHECK_OK(ioctl(tty, TIOCNOTTY));
 	CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);

@@ -11,7 +11,7 @@ static void on_tick(int sig)
 
 static void wait_ticks(int count, int milliseconds)
 {
-	for (int64_t end = now_ms() + milliseconds; now_ms() < end && ticks < count; )
+	for (int64_t end = now_ms() + milliseconds; now_ms() < end && ticks < count;)
 		sleep_ms(1);
 }
 
@@ -22,7 +22,7 @@ static void test_once(void)
 	signal_set(SIGALRM, on_tick, 0);
 	int64_t begin = now_ms();
 	CHECK_OK(setitimer(ITIMER_REAL, &value, &old));
-	CHECK_RANGE(old.it_value.tv_sec, 1, 200);	/* what is left of the watchdog */
+	CHECK_RANGE(old.it_value.tv_sec, 1, 200); /* what is left of the watchdog */
 	CHECK_OK(getitimer(ITIMER_REAL, &old));
 	CHECK_EQ(old.it_value.tv_sec, 0);
 	CHECK_RANGE(old.it_value.tv_usec, 1, 30000);
@@ -57,7 +57,7 @@ static void test_alarm(void)
 	CHECK_RANGE(alarm(1), 9, 10);
 	pid_t pid = fork();
 	if (pid == 0)
-		_exit(alarm(0));		/* not inherited by a child */
+		_exit(alarm(0)); /* not inherited by a child */
 	CHECK_EQ(wait_status(pid), 0);
 	pause();
 	CHECK_EQ(ticks, 1);
@@ -72,13 +72,13 @@ static void virtual_timer(void *unused)
 	signal_set(SIGPROF, on_tick, 0);
 	ticks = 0;
 	CHECK_OK(setitimer(ITIMER_PROF, &value, NULL));
-	sleep_ms(60);				/* only running counts */
+	sleep_ms(60); /* only running counts */
 	CHECK_EQ(ticks, 0);
-	for (int64_t end = now_ms() + 5000; now_ms() < end && !ticks; )
+	for (int64_t end = now_ms() + 5000; now_ms() < end && !ticks;)
 		;
 	CHECK_EQ(ticks, 1);
 	CHECK_OK(setitimer(ITIMER_VIRTUAL, &value, NULL));
-	for (int64_t end = now_ms() + 5000; now_ms() < end && ticks < 2; )
+	for (int64_t end = now_ms() + 5000; now_ms() < end && ticks < 2;)
 		;
 	CHECK_EQ(ticks, 2);
 }
@@ -99,11 +99,8 @@ static void test_errors(void)
 }
 
 static const struct check_case cases[] = {
-	{ "once", test_once },
-	{ "periodic", test_periodic },
-	{ "alarm", test_alarm },
-	{ "virtual", test_virtual },
-	{ "errors", test_errors },
+	{ "once", test_once },	     { "periodic", test_periodic }, { "alarm", test_alarm },
+	{ "virtual", test_virtual }, { "errors", test_errors },
 };
 
 CHECK_MAIN(cases)

@@ -10,7 +10,7 @@ static void test_memory(void)
 	word = 1;
 	pid_t pid = vfork();
 	if (pid == 0) {
-		word = 2;		/* the parent's own memory */
+		word = 2; /* the parent's own memory */
 		_exit(5);
 	}
 	CHECK_EQ(word, 2);
@@ -150,7 +150,7 @@ static void test_parent_killed_child_lives(void)
 	int status = wait_status(middle);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	close(ends[1]);
-	CHECK_EQ(read(ends[0], &byte, 1), 1);	/* the child went on */
+	CHECK_EQ(read(ends[0], &byte, 1), 1); /* the child went on */
 	close(ends[0]);
 }
 

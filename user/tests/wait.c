@@ -28,7 +28,7 @@ static void test_status(void)
 	CHECK_EQ(status, 0);
 	pid = child_exits(255);
 	CHECK_EQ(wait_status(pid), 255 << 8);
-	pid = child_exits(0x1234);		/* only eight bits */
+	pid = child_exits(0x1234); /* only eight bits */
 	CHECK_EQ(wait_status(pid), 0x34 << 8);
 	pid = child_sleeps();
 	CHECK_OK(kill(pid, SIGTERM));
@@ -73,14 +73,14 @@ static void test_group(void)
 		setpgid(0, 0);
 		_exit(5);
 	}
-	setpgid(grouped, grouped);		/* EACCES or ESRCH when it is too late: no matter */
+	setpgid(grouped, grouped); /* EACCES or ESRCH when it is too late: no matter */
 	while (kill(grouped, 0) == 0 && process_state(grouped) != 'Z')
 		sleep_ms(1);
 	CHECK_EQ(waitpid(-grouped, &status, 0), grouped);
 	CHECK_EQ(WEXITSTATUS(status), 5);
 	CHECK_ERRNO(waitpid(-grouped, &status, 0), ECHILD);
 	for (int i = 0; i < 2; i++) {
-		pid_t pid = waitpid(0, &status, 0);		/* group of the caller */
+		pid_t pid = waitpid(0, &status, 0); /* group of the caller */
 		CHECK((pid == own && WEXITSTATUS(status) == 3) ||
 		      (pid == other && WEXITSTATUS(status) == 4));
 	}
@@ -95,7 +95,7 @@ static void test_stopped(void)
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
 	CHECK(WIFSTOPPED(status));
 	CHECK_EQ(WSTOPSIG(status), SIGSTOP);
-	CHECK_EQ(waitpid(pid, &status, WUNTRACED | WNOHANG), 0);	/* told only once */
+	CHECK_EQ(waitpid(pid, &status, WUNTRACED | WNOHANG), 0); /* told only once */
 	CHECK_EQ(waitpid(pid, &status, WCONTINUED | WNOHANG), 0);
 	CHECK_OK(kill(pid, SIGCONT));
 	CHECK_EQ(waitpid(pid, &status, WCONTINUED), pid);
@@ -106,7 +106,7 @@ static void test_stopped(void)
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
 	CHECK_EQ(WSTOPSIG(status), SIGTSTP);
 	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
-	CHECK_OK(kill(pid, SIGKILL));		/* kills a stopped process, too */
+	CHECK_OK(kill(pid, SIGKILL)); /* kills a stopped process, too */
 	CHECK_EQ(wait_status(pid), SIGKILL);
 }
 
@@ -116,7 +116,7 @@ static void test_zombie(void)
 	for (int i = 0; i < 2000 && process_state(pid) != 'Z'; i++)
 		sleep_ms(1);
 	CHECK_EQ(process_state(pid), 'Z');
-	CHECK_OK(kill(pid, 0));			/* a zombie still has its pid */
+	CHECK_OK(kill(pid, 0)); /* a zombie still has its pid */
 	CHECK_OK(kill(pid, SIGTERM));
 	CHECK_EQ(getpgid(pid), getpgrp());
 	CHECK_EQ(WEXITSTATUS(wait_status(pid)), 6);
@@ -146,7 +146,7 @@ static void test_errors(void)
 	pid_t pid = child_exits(0);
 	CHECK_ERRNO(waitpid(-1, NULL, 0x40), EINVAL);
 	CHECK_ERRNO(wait4(INT_MIN, NULL, 0, NULL), ESRCH);
-	CHECK_ERRNO(waitpid(pid, (int *)8, 0), EFAULT);		/* it is reaped all the same */
+	CHECK_ERRNO(waitpid(pid, (int *)8, 0), EFAULT); /* it is reaped all the same */
 	CHECK_ERRNO(waitpid(pid, NULL, 0), ECHILD);
 }
 
@@ -154,7 +154,9 @@ static void test_errors(void)
 static void test_orphan(void)
 {
 	int ends[2];
-	struct { pid_t pid, parent; } seen = { 0, 0 };
+	struct {
+		pid_t pid, parent;
+	} seen = { 0, 0 };
 	REQUIRE(pipe(ends) == 0);
 	pid_t middle = fork_child();
 	if (middle == 0) {
@@ -218,17 +220,10 @@ static void test_interrupted(void)
 }
 
 static const struct check_case cases[] = {
-	{ "status", test_status },
-	{ "select", test_select },
-	{ "nohang", test_nohang },
-	{ "group", test_group },
-	{ "stopped", test_stopped },
-	{ "zombie", test_zombie },
-	{ "rusage", test_rusage },
-	{ "errors", test_errors },
-	{ "orphan", test_orphan },
-	{ "ignored", test_ignored },
-	{ "interrupted", test_interrupted },
+	{ "status", test_status },   { "select", test_select },		  { "nohang", test_nohang },
+	{ "group", test_group },     { "stopped", test_stopped },	  { "zombie", test_zombie },
+	{ "rusage", test_rusage },   { "errors", test_errors },		  { "orphan", test_orphan },
+	{ "ignored", test_ignored }, { "interrupted", test_interrupted },
 };
 
 CHECK_MAIN(cases)

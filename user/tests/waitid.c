@@ -61,10 +61,10 @@ static void test_nohang(void)
 	pid_t pid = child_sleeps();
 	memset(&info, 0x55, sizeof(info));
 	CHECK_EQ(waitid(P_PID, pid, &info, WEXITED | WNOHANG), 0);
-	CHECK_EQ(info.si_pid, 0);		/* nothing to tell: these two are zero */
+	CHECK_EQ(info.si_pid, 0); /* nothing to tell: these two are zero */
 	CHECK_EQ(info.si_signo, 0);
 	kill(pid, SIGKILL);
-	CHECK_EQ(waitid(P_PID, pid, NULL, WEXITED), 0);	/* NULL is allowed by Linux */
+	CHECK_EQ(waitid(P_PID, pid, NULL, WEXITED), 0); /* NULL is allowed by Linux */
 }
 
 static void test_stop_continue(void)
@@ -102,7 +102,7 @@ static void test_group(void)
 	CHECK_EQ(waitid(P_PGID, pid, &info, WEXITED), 0);
 	CHECK_INFO(&info, pid, CLD_KILLED, SIGTERM);
 	CHECK_ERRNO(waitid(P_PGID, pid, &info, WEXITED), ECHILD);
-	CHECK_EQ(waitid(P_PGID, 0, &info, WEXITED), 0);	/* 0: the caller's own group */
+	CHECK_EQ(waitid(P_PGID, 0, &info, WEXITED), 0); /* 0: the caller's own group */
 	CHECK_INFO(&info, other, CLD_EXITED, 0);
 }
 
@@ -110,7 +110,7 @@ static void test_errors(void)
 {
 	siginfo_t info;
 	pid_t pid = child_exits(0);
-	CHECK_ERRNO(waitid(P_PID, pid, &info, 0), EINVAL);	/* nothing to wait for */
+	CHECK_ERRNO(waitid(P_PID, pid, &info, 0), EINVAL); /* nothing to wait for */
 	CHECK_ERRNO(waitid(P_PID, pid, &info, WNOHANG), EINVAL);
 	CHECK_ERRNO(waitid(P_PID, pid, &info, WEXITED | 0x80), EINVAL);
 	CHECK_ERRNO(waitid((idtype_t)77, pid, &info, WEXITED), EINVAL);
@@ -118,16 +118,13 @@ static void test_errors(void)
 	CHECK_ERRNO(syscall(SYS_waitid, P_PID, -1, &info, WEXITED, NULL), EINVAL);
 	CHECK_ERRNO(waitid(P_PID, 999999, &info, WEXITED), ECHILD);
 	CHECK_ERRNO(waitid(P_PID, pid, (void *)8, WEXITED), EFAULT);
-	CHECK_ERRNO(waitid(P_PID, pid, &info, WEXITED), ECHILD);	/* reaped all the same */
+	CHECK_ERRNO(waitid(P_PID, pid, &info, WEXITED), ECHILD); /* reaped all the same */
 }
 
 static const struct check_case cases[] = {
-	{ "exited", test_exited },
-	{ "nowait", test_nowait },
-	{ "nohang", test_nohang },
-	{ "stop-continue", test_stop_continue },
-	{ "group", test_group },
-	{ "errors", test_errors },
+	{ "exited", test_exited }, { "nowait", test_nowait },
+	{ "nohang", test_nohang }, { "stop-continue", test_stop_continue },
+	{ "group", test_group },   { "errors", test_errors },
 };
 
 CHECK_MAIN(cases)
