@@ -301,6 +301,18 @@ bool dentry_is_current(struct dentry *dentry)
 	return false;
 }
 
+/* What is computed (procfs): is it still so, and whose is it? Permissions are checked next. */
+static bool is_there(struct vnode *vnode)
+{
+	const struct vnode_operations *operations = vnode->operations;
+
+	if (!operations->revalidate)
+		return true;
+	if (operations->refresh)
+		operations->refresh(vnode);
+	return operations->revalidate(vnode);
+}
+
 struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, size_t length)
 {
 	struct vnode *directory = parent->vnode, *found = NULL;
@@ -317,9 +329,10 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, siz
 	error = directory->operations->lookup(directory, name, length, &found);
 	if (error && error != -ENOENT)
 		return ERR_PTR(error);
-	/* Whose it is may be computed, and permissions are checked next. */
-	if (found && found->operations->revalidate && found->operations->refresh)
-		found->operations->refresh(found);
+	if (found && !is_there(found)) {
+		vnode_put(found);
+		return ERR_PTR(-ENOENT);
+	}
 	dentry = dentry_create(parent, name, length, found);
 	if (!dentry) {
 		if (found)

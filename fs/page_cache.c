@@ -193,6 +193,10 @@ static ssize_t regular_write(struct file *file, struct io_iterator *iterator, s6
 
 static int regular_map(struct file *file, struct map_request *request)
 {
+	u64 last = FILE_SIZE_MAX / PAGE_SIZE, pages = request->length / PAGE_SIZE;
+
+	if (request->offset > last || pages > last - request->offset)
+		return -EOVERFLOW;
 	request->object = file->vnode->object;
 	return 0;
 }

@@ -268,12 +268,12 @@ static int directory_read(struct vnode *directory, s64 position, struct director
 	if (position < 0)
 		return -EINVAL;
 	if (position < 1) {
-		if (!sink->emit(sink, ".", 1, directory->ino, S_IFDIR, 1))
+		if (!sink->emit(sink, ".", 1, directory->ino, S_IFDIR >> 12, 1))
 			return 0;
 		position = 1;
 	}
 	if (position < 2) {
-		if (!sink->emit(sink, "..", 2, in->parent->vnode.ino, S_IFDIR, 2))
+		if (!sink->emit(sink, "..", 2, in->parent->vnode.ino, S_IFDIR >> 12, 2))
 			return 0;
 		position = 2;
 	}
@@ -282,7 +282,7 @@ static int directory_read(struct vnode *directory, s64 position, struct director
 		struct tmpfs_entry *entry = container_of(node, struct tmpfs_entry, by_cookie);
 
 		if (!sink->emit(sink, entry->name, entry->length, entry->node->vnode.ino,
-				entry->node->vnode.mode & S_IFMT, entry->cookie + 1))
+				entry->node->vnode.mode >> 12, entry->cookie + 1))
 			return 0;
 	}
 	return 0;

@@ -12,7 +12,10 @@
 struct io_iterator;
 struct io_segment;
 
-/* Can a program have [base, base + size)? read(2) and its kin say -EFAULT before they do anything. */
+/*
+ * Is [base, base + size) in the lower half of all addresses? read(2) and its kin say -EFAULT otherwise,
+ * before they do anything; what lies in it but cannot be copied shows later.
+ */
 bool user_range_valid(vaddr_t base, u64 size);
 /* At most this much in one read(2) or write(2): MAX_RW_COUNT. */
 enum { TRANSFER_MAX = 0x7ffff000 };

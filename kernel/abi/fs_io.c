@@ -1,7 +1,6 @@
 /* read(2), write(2) and their kin. */
 #include <abi/fs.h>
 #include <abi/handler.h>
-#include <arch/mmu.h>
 #include <arch/user.h>
 #include <fs/file.h>
 #include <lib/errno.h>
@@ -11,7 +10,7 @@ enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4, RWF_KNOWN = 7 };
 
 bool user_range_valid(vaddr_t base, u64 size)
 {
-	return base <= USER_END && size <= USER_END - base;
+	return base <= INT64_MAX && size <= INT64_MAX - base;
 }
 
 int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector, u64 count,

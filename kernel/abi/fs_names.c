@@ -354,7 +354,7 @@ static bool emit(struct directory_sink *base, const char *name, size_t length, u
 {
 	struct entry_sink *sink = container_of(base, struct entry_sink, sink);
 	size_t size = ALIGN_UP(ENTRY_HEAD + length + 1, 8);
-	struct entry_head head = { ino, next, size, (type & S_IFMT) >> 12 };
+	struct entry_head head = { ino, next, size, type };
 
 	if (size > sink->left) {
 		sink->error = -EINVAL;

@@ -171,7 +171,11 @@ static bool leave(struct futex_waiter *waiter)
 	}
 }
 
-/* With the waiter in its bucket: 0, or -errno and it is not. */
+/*
+ * With the waiter in its bucket: 0, or -errno and it is not. It joins before it looks at the word, with a barrier
+ * between: a waker that changes the word and then finds the bucket empty without its lock (futex_wake) was
+ * early enough for the change to be seen here.
+ */
 static int join(struct futex_waiter *waiter, vaddr_t address, u32 expected)
 {
 	struct bucket *bucket = bucket_of(&waiter->key);
@@ -181,18 +185,21 @@ static int join(struct futex_waiter *waiter, vaddr_t address, u32 expected)
 	waiter->bucket = bucket;
 	for (;;) {
 		spin_lock(&bucket->lock);
+		list_add_tail(&bucket->waiters, &waiter->link);
+		atomic_fence();
 		error = load_without_fault(&value, address);
-		if (!error)
+		if (!error && value == expected)
 			break;
+		list_remove(&waiter->link);
 		spin_unlock(&bucket->lock);
+		if (!error)
+			return -EAGAIN;
 		error = user_load32(&value, address);
 		if (error)
 			return error;
 	}
-	if (value == expected)
-		list_add_tail(&bucket->waiters, &waiter->link);
 	spin_unlock(&bucket->lock);
-	return value == expected ? 0 : -EAGAIN;
+	return 0;
 }
 
 static long futex_wait(vaddr_t address, bool shared, u32 expected, u64 deadline, u32 bitset)
