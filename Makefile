@@ -188,7 +188,7 @@ debug: all
 
 test:
 	@scripts/setup test
-	@tests/run
+	+@tests/run
 
 test-host:
 	@scripts/setup test

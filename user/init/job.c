@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define AUDIT "/proc/selene/audit"
@@ -241,5 +242,6 @@ bool job_run(const struct job *job)
 	report_send(running.channel, before);
 	free(before);
 	exit_send(running.channel, code);
+	tcdrain(running.channel);	/* the serial port's bytes go out before the power does */
 	return true;
 }
