@@ -143,10 +143,11 @@ BENCH_C := $(sort $(wildcard user/bench/*.c))
 TESTS_C := $(sort $(wildcard user/tests/*.c))
 LIB_C := $(sort $(wildcard user/lib/*.c))
 TEST_PROGRAMS := $(TESTS_C:user/%.c=$(U)/%)
-LIBRARY := $(if $(LIB_C),$(U)/libselene.a)
+LIBRARY := $(U)/libselene-spawn.a $(U)/libselene-spawn.so
+PROGRAMS := $(patsubst user/%.c,$(U)/%,$(wildcard user/programs/*.c))
 
 .PHONY: user
-user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(if $(BENCH_C),$(U)/bench) $(LIBRARY)
+user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(PROGRAMS) $(if $(BENCH_C),$(U)/bench/bench) $(LIBRARY)
 
 $(U)/flags: FORCE | setup
 	@mkdir -p $(@D)
@@ -156,20 +157,24 @@ $(U)/init: $(INIT_C) user/init/init.h $(U)/flags
 	$(call say,USERCC,$@)$(USER_CC) $(USER_FLAGS) -Os -ffunction-sections -Wl,--gc-sections -s \
 		-o $@ $(INIT_C)
 
-$(U)/bench: $(BENCH_C) $(wildcard user/bench/*.h) $(LIBRARY) $(U)/flags
+$(U)/bench/bench: $(BENCH_C) $(wildcard user/bench/*.h) user/lib/selene_spawn.h $(U)/flags
 	$(call say,USERCC,$@)$(USER_CC) $(USER_FLAGS) -O2 -s -o $@ $(BENCH_C) $(LIBRARY)
 
 $(U)/lib/%.o: user/lib/%.c $(U)/flags
 	$(call say,USERCC,$<)mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -fPIC -MMD -MP -c -o $@ $<
 
-$(U)/libselene.a: $(LIB_C:user/%.c=$(U)/%.o)
+$(U)/libselene-spawn.a: $(LIB_C:user/%.c=$(U)/%.o)
 	$(Q)rm -f $@
 	$(call say,AR,$@)$(USER_CROSS_COMPILE)ar rcsD $@ $^
 
-$(U)/tests/%: user/tests/%.c $(LIBRARY) $(U)/flags
+# To preload, or to link with as -lselene-spawn.
+$(U)/libselene-spawn.so: $(LIB_C:user/%.c=$(U)/%.o)
+	$(call say,USERLD,$@)$(USER_CC) -shared -Wl,-soname,libselene-spawn.so -o $@ $^
+
+$(TEST_PROGRAMS) $(PROGRAMS): $(U)/%: user/%.c $(U)/flags
 	$(call say,USERCC,$<)mkdir -p $(@D)
-	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -MMD -MP -MF $@.d -o $@ $< $(LIBRARY)
+	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -MMD -MP -MF $@.d -o $@ $<
 
 $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 	$(call say,CPIO,$@)scripts/initramfs $(U)/init $@

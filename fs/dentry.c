@@ -327,7 +327,8 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, siz
 	if (!directory->operations->lookup)
 		return ERR_PTR(-ENOTDIR);
 	error = directory->operations->lookup(directory, name, length, &found);
-	if (error && error != -ENOENT)
+	/* Where names come and go by themselves (procfs), none is made, and no absence remembered. */
+	if (error && (error != -ENOENT || directory->operations->revalidate))
 		return ERR_PTR(error);
 	if (found && !is_there(found)) {
 		vnode_put(found);
@@ -339,9 +340,7 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, siz
 			vnode_put(found);
 		return ERR_PTR(-ENOMEM);
 	}
-	/* Where names come and go by themselves, an absence is not remembered. */
-	if (found || !directory->operations->revalidate)
-		dentry_hash(dentry);
+	dentry_hash(dentry);
 	return dentry;
 }
 

@@ -75,11 +75,17 @@ void file_put(struct file *file)
 	slab_free(&file_cache, file);
 }
 
+/* No transfer reaches past the largest offset there is. */
+static bool position_fits(const struct io_iterator *iterator, const s64 *position)
+{
+	return !position || (*position >= 0 && iterator->left <= (u64)(INT64_MAX - *position));
+}
+
 ssize_t file_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
 	if (!file_readable(file))
 		return -EBADF;
-	if (!file->operations->read)
+	if (!file->operations->read || !position_fits(iterator, position))
 		return -EINVAL;
 	return file->operations->read(file, iterator, position);
 }
@@ -88,7 +94,7 @@ ssize_t file_write(struct file *file, struct io_iterator *iterator, s64 *positio
 {
 	if (!file_writable(file))
 		return -EBADF;
-	if (!file->operations->write)
+	if (!file->operations->write || !position_fits(iterator, position))
 		return -EINVAL;
 	return file->operations->write(file, iterator, position);
 }
@@ -191,6 +197,8 @@ static s64 seek_target(struct file *file, s64 offset, int whence)
 		base = file->position;
 		break;
 	case SEEK_END:
+		if (vnode && S_ISDIR(vnode->mode))
+			return -EINVAL;
 		base = vnode && S_ISREG(vnode->mode) ? (s64)READ_ONCE(vnode->size) : 0;
 		break;
 	case SEEK_DATA:
@@ -200,7 +208,7 @@ static s64 seek_target(struct file *file, s64 offset, int whence)
 		return -EINVAL;
 	}
 	if (__builtin_add_overflow(base, offset, &base))
-		return -EOVERFLOW;
+		return -EINVAL;
 	return base < 0 ? -EINVAL : base;
 }
 

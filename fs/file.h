@@ -95,6 +95,8 @@ struct file_table *file_table_copy(struct file_table *from);	/* fork */
 struct file_table *file_table_empty(void);
 void file_table_get(struct file_table *table);
 void file_table_put(struct file_table *table);		/* last: closes all */
+/* No descriptor is at this number or above. Only a moment's truth. */
+unsigned file_table_size(const struct file_table *table);
 bool file_table_is_shared(const struct file_table *table);
 void file_table_close_on_exec(struct file_table *table);
 /* @fd's file with a reference, or NULL (EBADF). O_PATH files only with @path_too. */

@@ -156,6 +156,11 @@ void file_table_put(struct file_table *table)
 	slab_free(&table_cache, table);
 }
 
+unsigned file_table_size(const struct file_table *table)
+{
+	return READ_ONCE(table->size);
+}
+
 bool file_table_is_shared(const struct file_table *table)
 {
 	return atomic32_read(&table->references) > 1;

@@ -24,7 +24,8 @@ int open_flags_check(u32 *flags, u32 *mode)
 	if ((*flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
 	*mode = *flags & O_CREAT ? *mode & 07777 : 0;
-	*flags |= O_LARGEFILE;
+	if (!(*flags & O_PATH))
+		*flags |= O_LARGEFILE;
 	return 0;
 }
 
@@ -160,10 +161,10 @@ struct file *file_open_path(const struct path *path, u32 flags, bool created)
 	struct file *file;
 	int error = 0;
 
-	if (!(flags & O_PATH))
-		error = may_open(path, flags, created);
-	if (!error && flags & O_DIRECTORY && !S_ISDIR(vnode->mode))
+	if (flags & O_DIRECTORY && !S_ISDIR(vnode->mode))
 		error = -ENOTDIR;
+	else if (!(flags & O_PATH))
+		error = may_open(path, flags, created);
 	if (error)
 		return ERR_PTR(error);
 	file = file_create(&no_operations, flags, NULL);

@@ -130,6 +130,7 @@ static long copy_range(struct file *from, vaddr_t from_offset, struct file *to, 
 		       u64 size)
 {
 	s64 from_at, to_at;
+	u64 end;
 	ssize_t result;
 	int error = check_range_files(from, to);
 
@@ -139,7 +140,8 @@ static long copy_range(struct file *from, vaddr_t from_offset, struct file *to, 
 		error = position_in(to, to_offset, &to_at);
 	if (error)
 		return error;
-	size = MIN(size, (u64)TRANSFER_MAX);
+	end = READ_ONCE(from->vnode->size);
+	size = (u64)from_at < end ? MIN(MIN(size, end - from_at), (u64)TRANSFER_MAX) : 0;
 	if (from->vnode == to->vnode && from_at < to_at + (s64)size && to_at < from_at + (s64)size)
 		return -EINVAL;
 	result = copy_all(from, &from_at, to, &to_at, size);

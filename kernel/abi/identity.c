@@ -100,15 +100,7 @@ SYSCALL_2(sys_getgroups, size_argument, list)
 
 SYSCALL_2(sys_setgroups, count, list)
 {
-	u32 groups[ARRAY_SIZE(((struct credentials *)0)->groups)];
-
-	if (!credentials_capable(CAP_SETGID))
-		return -EPERM;
-	if ((u32)count > ARRAY_SIZE(groups))
-		return -EINVAL;
-	if (count && copy_in(groups, list, (u32)count * sizeof(groups[0])))
-		return -EFAULT;
-	return credentials_set_groups((u32)count, groups);
+	return credentials_set_groups((u32)count, list);
 }
 
 /* capget(2): the versions differ in how many words of 32 bits each set has. */

@@ -64,6 +64,9 @@ static s64 map_file(struct map_request *request, int fd)
 		return -EBADF;
 	request->file = file;
 	result = check_file(file, request);
+	if (!result && file->vnode && S_ISREG(file->vnode->mode) &&
+	    request->offset > ((u64)INT64_MAX - request->length) / PAGE_SIZE)
+		result = -EOVERFLOW;
 	if (!result)
 		result = file->operations->map(file, request);
 	if (!result)
@@ -151,7 +154,7 @@ SYSCALL_6(sys_mmap, address, length, prot, flags, fd, offset)
 	error = decode_flags(flags, &request);
 	if (error)
 		return error;
-	if (length > USER_END || (offset >> PAGE_SHIFT) + (length >> PAGE_SHIFT) < offset >> PAGE_SHIFT)
+	if (length > USER_END)
 		return -ENOMEM;
 	error = check_lock_limit(&request);
 	if (error)

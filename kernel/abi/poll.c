@@ -373,8 +373,8 @@ static long select_user(s32 count, struct select_sets *sets, u64 deadline)
 
 	if (count < 0)
 		return -EINVAL;
-	/* Beyond the limit nothing can be open: Linux looks no further than its table either. */
-	result = sets_in(sets, MIN((u64)count, MIN(process_limit(RLIMIT_NOFILE), 1ull << 20)));
+	/* Linux looks no further than its table either. */
+	result = sets_in(sets, MIN((unsigned)count, file_table_size(process_current()->files)));
 	if (result)
 		return result;
 	result = select_sets_wait(sets, deadline);

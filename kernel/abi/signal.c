@@ -8,7 +8,7 @@
 #include <proc/signal_queue.h>
 #include <proc/timers.h>
 
-enum { SET_SIZE = 8, SIG_BLOCK = 0, SIG_UNBLOCK, SIG_SETMASK, ITIMER_REAL = 0 };
+enum { SET_SIZE = 8, SIG_BLOCK = 0, SIG_UNBLOCK, SIG_SETMASK };
 enum { NS_PER_MICROSECOND = 1000, MICROSECONDS_PER_SECOND = 1000000 };
 
 SYSCALL_2(sys_kill, pid, signo)
@@ -267,25 +267,24 @@ static int interval_out(vaddr_t to, const struct interval_timer *timer)
 SYSCALL_2(sys_getitimer, which, address)
 {
 	struct interval_timer timer;
+	int error = timers_set((int)which, NULL, &timer);
 
-	if ((int)which != ITIMER_REAL)
-		return -EINVAL;
-	timers_set_real(NULL, &timer);
-	return interval_out(address, &timer);
+	return error ? error : interval_out(address, &timer);
 }
 
 SYSCALL_3(sys_setitimer, which, new, old)
 {
 	struct interval_timer timer = { 0 }, former;
 	struct interval_value value = { 0 };
+	int error;
 
-	if ((int)which != ITIMER_REAL)
-		return -EINVAL;
 	if (new && copy_in(&value, new, sizeof(value)))
 		return -EFAULT;
 	if (time_value(value.interval_seconds, value.interval_microseconds, &timer.interval) ||
 	    time_value(value.seconds, value.microseconds, &timer.value))
 		return -EINVAL;
-	timers_set_real(&timer, &former);
+	error = timers_set((int)which, &timer, &former);
+	if (error)
+		return error;
 	return old ? interval_out(old, &former) : 0;
 }

@@ -6,6 +6,7 @@
 #include <fs/path.h>
 #include <lib/err.h>
 #include <mm/space.h>
+#include <proc/credentials.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -88,12 +89,15 @@ static int copy_space(struct process *process, struct process *from, u64 flags)
 struct process *process_copy(u64 flags, bool no_space)
 {
 	struct process *from = process_current(), *process = process_allocate();
+	struct credentials groups;
 	unsigned long state;
 	int error;
 
 	if (!process)
 		return ERR_PTR(-ENOMEM);
 	error = copy_actions(process, from, flags);
+	if (!error)
+		error = credentials_copy_groups(process, &from->credentials);
 	if (!error)
 		error = copy_files(process, from, flags);
 	if (!error && !no_space)
@@ -102,8 +106,11 @@ struct process *process_copy(u64 flags, bool no_space)
 		process_copy_undo(process);
 		return ERR_PTR(error);
 	}
+	groups = process->credentials;
 	state = tree_lock();
 	process->credentials = from->credentials;
+	process->credentials.groups = groups.groups;
+	process->credentials.group_count = groups.group_count;
 	for (unsigned i = 0; i < RLIMIT_COUNT; i++)
 		process->limits[i] = from->limits[i];
 	tree_unlock(state);

@@ -1,4 +1,7 @@
+#include <arch/user.h>
 #include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/slab.h>
 #include <proc/credentials.h>
 #include <proc/tree.h>
 
@@ -203,19 +206,93 @@ u32 credentials_set_fsgid(u32 gid)
 	return old;
 }
 
-int credentials_set_groups(u32 count, const u32 *groups)
+/*
+ * The list is read without a lock by every permission check, so that its memory stays until the process
+ * ends: a longer list gets a new block of at least twice the size, which bounds what is kept.
+ */
+struct group_block {
+	struct group_block *older;
+	u32 room;
+	u32 ids[];
+};
+
+static struct group_block *add_block(struct process *process, u32 count)
 {
-	struct credentials new = *credentials_current();
+	u32 room = MAX(process->group_blocks ? 2 * process->group_blocks->room : 0, count);
+	struct group_block *block = kmalloc(sizeof(*block) + room * sizeof(block->ids[0]));
+
+	if (!block)
+		return NULL;
+	block->room = room;
+	block->older = process->group_blocks;
+	process->group_blocks = block;
+	return block;
+}
+
+void credentials_free_groups(struct process *process)
+{
+	struct group_block *block = process->group_blocks;
+
+	while (block) {
+		struct group_block *older = block->older;
+
+		kfree(block);
+		block = older;
+	}
+	process->group_blocks = NULL;
+}
+
+int credentials_copy_groups(struct process *process, const struct credentials *from)
+{
+	u32 count = READ_ONCE(from->group_count);
+	struct group_block *block;
+
+	if (!count)
+		return 0;
+	block = add_block(process, count);
+	if (!block)
+		return -ENOMEM;
+	memcpy(block->ids, from->groups, count * sizeof(block->ids[0]));
+	process->credentials.groups = block->ids;
+	process->credentials.group_count = count;
+	return 0;
+}
+
+int credentials_set_groups(u32 count, vaddr_t groups)
+{
+	struct process *process = process_current();
+	struct credentials *own = &process->credentials;
+	struct group_block *block = process->group_blocks;
+	size_t size = count * sizeof(u32);
+	unsigned long state;
+	u32 *copy = NULL;
+	int error = 0;
 
 	if (!credentials_capable(CAP_SETGID))
 		return -EPERM;
-	if (count > sizeof(new.groups) / sizeof(new.groups[0]))
+	if (count > NGROUPS_MAX)
 		return -EINVAL;
-	for (u32 i = 0; i < count; i++)
-		new.groups[i] = groups[i];
-	new.group_count = count;
-	commit(&new);
-	return 0;
+	if (count) {
+		copy = kmalloc(size);
+		if (!copy)
+			return -ENOMEM;
+		if (copy_in(copy, groups, size))
+			error = -EFAULT;
+		else if (!block || block->room < count)
+			error = (block = add_block(process, count)) ? 0 : -ENOMEM;
+	}
+	if (!error) {
+		state = tree_lock();
+		own->group_count = 0;
+		if (count) {
+			memcpy(block->ids, copy, size);
+			own->groups = block->ids;
+			store_release(&own->group_count, count);
+		}
+		tree_unlock(state);
+	}
+	kfree(copy);
+	return error;
 }
 
 int credentials_set_capabilities(u64 effective, u64 permitted, u64 inheritable)

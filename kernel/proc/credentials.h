@@ -30,8 +30,12 @@ int credentials_set_resgid(u32 gid, u32 egid, u32 sgid);
 /* setfsuid(2), setfsgid(2): the former id, whether or not it was changed. */
 u32 credentials_set_fsuid(u32 uid);
 u32 credentials_set_fsgid(u32 gid);
-/* setgroups(2): @count ≤ 32 (-EINVAL); -EPERM. */
-int credentials_set_groups(u32 count, const u32 *groups);
+/* setgroups(2) from user memory: @count ≤ NGROUPS_MAX (-EINVAL); -EPERM, -EFAULT, -ENOMEM. */
+enum { NGROUPS_MAX = 65536 };
+int credentials_set_groups(u32 count, vaddr_t groups);
+/* The supplementary groups of @from for @process, which nobody sees yet: 0 or -ENOMEM. */
+int credentials_copy_groups(struct process *process, const struct credentials *from);
+void credentials_free_groups(struct process *process);
 /* capset(2): 0 or -EPERM. */
 int credentials_set_capabilities(u64 effective, u64 permitted, u64 inheritable);
 

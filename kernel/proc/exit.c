@@ -110,6 +110,7 @@ static void release_resources(struct process *process)
 	unsigned long state;
 
 	timer_stop_sync(&process->real_timer);
+	timer_stop_sync(&process->cpu_timer);
 	state = tree_lock();
 	process->space = NULL;
 	tree_unlock(state);

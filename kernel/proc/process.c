@@ -4,7 +4,9 @@
 #include <fs/path.h>
 #include <lib/err.h>
 #include <mm/slab.h>
+#include <proc/credentials.h>
 #include <proc/signal_queue.h>
+#include <proc/timers.h>
 #include <proc/tree.h>
 #include <sched/cpu.h>
 
@@ -35,6 +37,7 @@ struct process *process_allocate(void)
 	wait_queue_init(&process->signal_wait);
 	wait_queue_init(&process->exit_wait);
 	timer_init(&process->real_timer, signal_real_timer);
+	timer_init(&process->cpu_timer, timers_cpu_expired);
 	process->dumpable = true;
 	return process;
 }
@@ -43,6 +46,7 @@ void process_free(struct process *process)
 {
 	if (process->actions)
 		signal_actions_put(process->actions);
+	credentials_free_groups(process);
 	slab_free(&process_cache, process);
 }
 
@@ -236,9 +240,8 @@ unsigned process_count_user_locked(u32 uid)
 	return count;
 }
 
-void process_times(struct process *process, u64 *user_time, u64 *system_time)
+void process_times_locked(struct process *process, u64 *user_time, u64 *system_time)
 {
-	unsigned long state = tree_lock();
 	struct user_thread *user;
 	u64 in_user, in_system;
 
@@ -249,6 +252,13 @@ void process_times(struct process *process, u64 *user_time, u64 *system_time)
 		*user_time += in_user;
 		*system_time += in_system;
 	}
+}
+
+void process_times(struct process *process, u64 *user_time, u64 *system_time)
+{
+	unsigned long state = tree_lock();
+
+	process_times_locked(process, user_time, system_time);
 	tree_unlock(state);
 }
 

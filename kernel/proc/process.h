@@ -20,7 +20,7 @@ struct terminal;
 struct credentials {
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	u32 group_count;
-	u32 groups[32];
+	const u32 *groups;		/* in the process's group_blocks; sorted or not, as it was set */
 	u64 capabilities_effective, capabilities_permitted, capabilities_inheritable;
 	bool no_new_privileges;
 };
@@ -99,6 +99,12 @@ struct process {
 	unsigned signals_queued;	/* [signal] pending_signal objects, for RLIMIT_SIGPENDING */
 	bool discard;			/* [tree] spawn(2) failed: leaves no zombie and sends no signal */
 	bool keep_capabilities;		/* PR_SET_KEEPCAPS */
+	struct group_block *group_blocks;	/* [tree] proc/credentials.c */
+
+	struct timer cpu_timer;		/* looks at the two below: proc/timers.c */
+	struct cpu_interval {		/* [tree] ns of CPU time; target 0: off */
+		u64 target, interval;
+	} virtual_timer, profile_timer;	/* ITIMER_VIRTUAL, ITIMER_PROF */
 };
 
 /* The part of a thread that only user threads have; thread->user. */

@@ -58,6 +58,8 @@ void process_unlink_locked(struct process *process);
 /* Drop the references that the tree held. May sleep. */
 void process_release(struct process *process);
 
+void process_times_locked(struct process *process, u64 *user_time, u64 *system_time);
+
 #define process_for_each_thread(user_, process_) \
 	list_for_each_entry(user_, &(process_)->threads, link)
 
