@@ -182,8 +182,9 @@ void dentry_put(struct dentry *dentry)
 }
 
 /*
- * [lru_lock] Take the oldest dentry off the list: with its bucket locked and out of the cache when nobody uses it,
- * to be freed. The bucket's lock comes first elsewhere, so it can only be tried here.
+ * [lru_lock] Take the oldest dentry off the list: with its bucket locked and out of the cache when
+ * nobody uses it, to be freed. The bucket's lock comes first elsewhere, so it can only be tried
+ * here.
  */
 static struct dentry *lru_take(bool all)
 {
@@ -327,7 +328,9 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, siz
 	if (!directory->operations->lookup)
 		return ERR_PTR(-ENOTDIR);
 	error = directory->operations->lookup(directory, name, length, &found);
-	/* Where names come and go by themselves (procfs), none is made, and no absence remembered. */
+	/*
+	 * Where names come and go by themselves (procfs), none is made, and no absence remembered.
+	 */
 	if (error && (error != -ENOENT || directory->operations->revalidate))
 		return ERR_PTR(error);
 	if (found && !is_there(found)) {

@@ -2,17 +2,19 @@
 /*
  * The cache of dentries: fs/dentry.c and those that change names.
  *
- * Locks, all spinlocks: tree lock (names and parents) → bucket (the hash chain, `unhashed`, dropping
- * the last reference) → LRU. A dentry found in its bucket gets its reference under the bucket's lock, so that
- * one without references can be freed under it. Dentries come into a bucket, and change their name,
- * only while their directory's vnode is locked exclusively: one name has one dentry.
+ * Locks, all spinlocks: tree lock (names and parents) → bucket (the hash chain, `unhashed`,
+ * dropping the last reference) → LRU. A dentry found in its bucket gets its reference under the
+ * bucket's lock, so that one without references can be freed under it. Dentries come into a bucket,
+ * and change their name, only while their directory's vnode is locked exclusively: one name has one
+ * dentry.
  */
 #include <fs/path.h>
 
 void dentry_cache_init(void);
 /*
- * A dentry outside of the cache, with a reference; @parent (NULL: a root) is counted by it, @vnode's reference
- * (NULL: negative) becomes its own. NULL: no memory, @vnode is still the caller's.
+ * A dentry outside of the cache, with a reference; @parent (NULL: a root) is counted by it,
+ * @vnode's reference (NULL: negative) becomes its own. NULL: no memory, @vnode is still the
+ * caller's.
  */
 struct dentry *dentry_create(struct dentry *parent, const char *name, size_t length,
 			     struct vnode *vnode);
@@ -35,8 +37,8 @@ void dentry_set_vnode(struct dentry *dentry, struct vnode *vnode);
 /* The name is gone. */
 void dentry_unhash(struct dentry *dentry);
 /*
- * @moved takes the name and place of @target, which leaves the cache, or with @exchange takes @moved's. -ENOMEM:
- * nothing was done. Both directories are locked.
+ * @moved takes the name and place of @target, which leaves the cache, or with @exchange takes
+ * @moved's. -ENOMEM: nothing was done. Both directories are locked.
  */
 int dentry_move(struct dentry *moved, struct dentry *target, bool exchange);
 /* Its parent, with a reference. */

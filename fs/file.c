@@ -238,7 +238,9 @@ int file_sync(struct file *file, bool data_only)
 	if (file->operations->sync)
 		return file->operations->sync(file, data_only);
 	/* What lives in memory alone is always as safe as it gets; what is no file cannot be. */
-	return file->vnode && (S_ISREG(file->vnode->mode) || S_ISDIR(file->vnode->mode)) ? 0 : -EINVAL;
+	if (!file->vnode)
+		return -EINVAL;
+	return S_ISREG(file->vnode->mode) || S_ISDIR(file->vnode->mode) ? 0 : -EINVAL;
 }
 
 int file_readdir(struct file *file, struct directory_sink *sink)

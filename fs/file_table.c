@@ -9,8 +9,8 @@
 enum { TABLE_INLINE = 64, TABLE_MAX = 1 << 20 };
 
 /*
- * open has a bit for each descriptor that is in use or reserved; files holds NULL for a reserved one. The file
- * under each descriptor carries one reference.
+ * open has a bit for each descriptor that is in use or reserved; files holds NULL for a reserved
+ * one. The file under each descriptor carries one reference.
  */
 struct file_table {
 	struct atomic32 references;
@@ -229,8 +229,9 @@ struct file *fd_get_from(struct file_table *table, int fd)
 }
 
 /*
- * A table that one process with one thread has changes only by this thread's own calls: nobody can close the
- * descriptor during this one. Others that look (/proc) take a reference of the table and read.
+ * A table that one process with one thread has changes only by this thread's own calls: nobody can
+ * close the descriptor during this one. Others that look (/proc) take a reference of the table and
+ * read.
  */
 static struct file_hold hold(int fd, bool path_too)
 {
@@ -271,7 +272,8 @@ int fd_reserve(struct file_table *table, int from, bool close_on_exec)
 		return -EINVAL;
 	spin_lock(&table->lock);
 	do {
-		fd = bitmap_next_zero(table->open, table->size, MAX((unsigned)from, table->free_from));
+		fd = bitmap_next_zero(table->open, table->size,
+				      MAX((unsigned)from, table->free_from));
 		fd = MAX(fd, (unsigned)from);
 		if (fd >= limit)
 			error = -EMFILE;

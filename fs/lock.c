@@ -1,6 +1,7 @@
 /*
- * flock(2) and the record locks of fcntl(2). Two kinds that do not see each other: an open file's over the whole
- * file, and an owner's over ranges. No search for deadlocks among waiters: EDEADLK is never returned.
+ * flock(2) and the record locks of fcntl(2). Two kinds that do not see each other: an open file's
+ * over the whole file, and an owner's over ranges. No search for deadlocks among waiters: EDEADLK
+ * is never returned.
  */
 #include <fs/file.h>
 #include <lib/errno.h>
@@ -75,8 +76,8 @@ static struct held_lock *find_conflict(struct lock_list *list, const struct held
 }
 
 /*
- * [list] Cut [start, end] out of what @wanted's owner holds; one lock may become two, the second in *@spare. True:
- * something changed. Freed ones go to @dead.
+ * [list] Cut [start, end] out of what @wanted's owner holds; one lock may become two, the second in
+ * *@spare. True: something changed. Freed ones go to @dead.
  */
 static bool cut_out(struct lock_list *list, const struct held_lock *wanted,
 		    struct held_lock **spare, struct list_node *dead)

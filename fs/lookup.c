@@ -177,6 +177,18 @@ static int follow_magic(struct walk *walk, struct vnode *vnode)
 	return 0;
 }
 
+/*
+ * Debian's fs.protected_symlinks: in a shared sticky directory, only links of its owner or one's
+ * own.
+ */
+static bool may_follow(struct vnode *directory, struct vnode *link)
+{
+	struct process *process = process_current();
+
+	return (directory->mode & (S_ISVTX | 02)) != (S_ISVTX | 02) || !process ||
+	       process->credentials.fsuid == link->uid || directory->uid == link->uid;
+}
+
 /* @link is counted here; walk->path is still its directory. 1: walk->rest is to be resolved. */
 static int walk_follow(struct walk *walk, struct dentry *link)
 {
@@ -185,6 +197,8 @@ static int walk_follow(struct walk *walk, struct dentry *link)
 
 	if (walk->flags & LOOKUP_NO_SYMLINKS || ++walk->links > SYMLINK_DEPTH_MAX)
 		error = -ELOOP;
+	else if (!may_follow(path_vnode(&walk->path), vnode))
+		error = -EACCES;
 	else
 		error = follow_magic(walk, vnode);
 	if (error == -EINVAL) {

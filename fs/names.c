@@ -33,8 +33,8 @@ int names_may_remove(struct vnode *directory, struct dentry *dentry, bool is_dir
 }
 
 /*
- * The place for a new name: walk->path is its directory, locked; *@found its negative dentry, counted. On
- * failure nothing is locked.
+ * The place for a new name: walk->path is its directory, locked; *@found its negative dentry,
+ * counted. On failure nothing is locked.
  */
 static int create_begin(struct walk *walk, int dirfd, const char *name, bool directory,
 			struct dentry **found)
@@ -119,7 +119,8 @@ int path_mknod(int dirfd, const char *name, u32 mode, u64 device)
 		mode |= S_IFREG;
 	if (S_ISDIR(mode))
 		return -EPERM;
-	if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) && !S_ISBLK(mode))
+	if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) &&
+	    !S_ISBLK(mode))
 		return -EINVAL;
 	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !fs_is_privileged())
 		return -EPERM;
@@ -153,12 +154,24 @@ int path_symlink(const char *target, int dirfd, const char *name)
 	return error;
 }
 
+/*
+ * Debian's fs.protected_hardlinks: a new name for someone else's file only when it could be read
+ * and written anyway, and grants nothing by being executed.
+ */
+static bool may_link(struct vnode *target)
+{
+	if (vnode_is_owner(target))
+		return true;
+	return S_ISREG(target->mode) && !(target->mode & S_ISUID) &&
+	       (target->mode & (S_ISGID | 010)) != (S_ISGID | 010) && !vnode_permission(target, 6);
+}
+
 static int link_locked(struct dentry *parent, struct dentry *dentry, struct vnode *target)
 {
 	struct vnode *directory = parent->vnode;
 	int error;
 
-	if (S_ISDIR(target->mode) || !directory->operations->link)
+	if (S_ISDIR(target->mode) || !directory->operations->link || !may_link(target))
 		return -EPERM;
 	write_lock_nested(&target->lock);
 	error = !target->links ? -ENOENT

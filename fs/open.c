@@ -186,8 +186,8 @@ struct file *file_open_path(const struct path *path, u32 flags, bool created)
 }
 
 /*
- * The last name of an open that may create. 0: walk->path is the file, *@created says whether it is new; 1: follow a
- * link.
+ * The last name of an open that may create. 0: walk->path is the file, *@created says whether it is
+ * new; 1: follow a link.
  */
 static int open_create(struct walk *walk, u32 flags, u32 mode, bool *created)
 {

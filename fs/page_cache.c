@@ -9,8 +9,8 @@
 #define FILE_SIZE_MAX ((s64)((~0ull) >> 1))
 
 /* Up to @size bytes of the page at @index, from @offset: how many came across, or -errno. */
-static ssize_t read_part(struct vnode *vnode, struct io_iterator *iterator, u64 index, size_t offset,
-			 size_t size)
+static ssize_t read_part(struct vnode *vnode, struct io_iterator *iterator, u64 index,
+			 size_t offset, size_t size)
 {
 	struct memory_object *object = vnode->object;
 	struct frame *frame;

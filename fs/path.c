@@ -144,7 +144,10 @@ static bool text_put_path(struct text *text, struct path at, const struct path *
 
 	while (at.dentry != root->dentry || at.mount != root->mount) {
 		if (at.dentry == at.mount->root) {
-			/* Nothing leads here from the root: outside of a chroot, or unmounted lazily. */
+			/*
+			 * Nothing leads here from the root: outside of a chroot, or unmounted
+			 * lazily.
+			 */
 			if (!at.mount->parent)
 				return (any || text_put(text, "/", 1)) &&
 				       text_put(text, "(unreachable)", 13);

@@ -1,6 +1,6 @@
 /*
- * Pipes and FIFOs: a ring of pages, pipe(7). A write of at most PIPE_BUF (one page) goes into one slot, or behind the
- * last bytes of the newest one, so that it is never mixed with another's.
+ * Pipes and FIFOs: a ring of pages, pipe(7). A write of at most PIPE_BUF (one page) goes into one
+ * slot, or behind the last bytes of the newest one, so that it is never mixed with another's.
  */
 #include <arch/user.h>
 #include <fs/file.h>

@@ -20,8 +20,8 @@ struct rename {
 };
 
 /*
- * Lock both directories, ancestor first. Returns the child of one directory that leads to the other, counted: a
- * name that may not be moved (or replaced); or NULL.
+ * Lock both directories, ancestor first. Returns the child of one directory that leads to the
+ * other, counted: a name that may not be moved (or replaced); or NULL.
  */
 static struct dentry *child_towards(struct dentry *ancestor, struct dentry *dentry)
 {

@@ -155,7 +155,9 @@ void vnode_drop_privileges(struct vnode *vnode)
 		WRITE_ONCE(vnode->mode, vnode->mode & ~drop);
 }
 
-/* Move the counter of writers (positive) and executions (negative) by @step in @step's direction. */
+/*
+ * Move the counter of writers (positive) and executions (negative) by @step in @step's direction.
+ */
 static int writer_count(struct vnode *vnode, s32 step)
 {
 	u32 count = READ_ONCE(vnode->write_count);

@@ -43,7 +43,10 @@ struct vnode_change {
 	u64 size;
 };
 
-/* Called for each entry, @type as in getdents64(2) (S_IFMT >> 12); false: no room, stop and keep the position at this entry. */
+/*
+ * Called for each entry, @type as in getdents64(2) (S_IFMT >> 12); false: no room, stop and keep the
+ * position at this entry.
+ */
 struct directory_sink {
 	bool (*emit)(struct directory_sink *sink, const char *name, size_t length, u64 ino, u32 type,
 		     s64 next_position);

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * Path resolution in steps, for those that need the directory and the last name: path_resolution(7).
+ * Path resolution in steps, for those that need the directory and the last name:
+ * path_resolution(7).
  *
  *	error = walk_start(&walk, dirfd, name, flags);
  *	while (!error) {
@@ -34,8 +35,8 @@ int walk_start(struct walk *walk, int dirfd, const char *name, unsigned flags);
 /* All but the last name: walk->path is a directory that may be searched. */
 int walk_to_parent(struct walk *walk);
 /*
- * The last name. 0: walk->path is it; 1: it was a symbolic link that is to be followed: walk_to_parent()
- * again. Without @follow, a link is the result, unless a slash follows.
+ * The last name. 0: walk->path is it; 1: it was a symbolic link that is to be followed:
+ * walk_to_parent() again. Without @follow, a link is the result, unless a slash follows.
  */
 int walk_last(struct walk *walk, bool follow);
 /* The same for a dentry that the caller looked up, whose reference it takes over. */

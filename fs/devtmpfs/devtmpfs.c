@@ -1,6 +1,7 @@
 /*
- * Device nodes by number, and devtmpfs: a tmpfs, the same one wherever it is mounted, with a name for each. Drivers
- * may register before there is a file system: their names are made when it starts.
+ * Device nodes by number, and devtmpfs: a tmpfs, the same one wherever it is mounted, with a name
+ * for each. Drivers may register before there is a file system: their names are made when it
+ * starts.
  */
 #include <debug/log.h>
 #include <fs/devtmpfs/devtmpfs.h>

@@ -90,10 +90,13 @@ static void show_fdinfo(struct text *text, const struct proc_subject *subject)
 
 	if (!file)
 		return;
-	text_format(text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\n", (long)file->position, file->flags,
+	text_format(text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\n", (long)file->position,
+		    file->flags & ~(FILE_EXECUTED | FILE_WRITER),
 		    file->path.mount ? file->path.mount->id : 0);
 	file_put(file);
 }
 
-const struct proc_entry proc_fd_member = { .mode = S_IFLNK | 0700, .follow = follow_fd };
-const struct proc_entry proc_fdinfo_member = { .mode = S_IFREG | 0400, .show = show_fdinfo };
+const struct proc_entry proc_fd_member = { .mode = S_IFLNK | 0700, .private = true, .follow = follow_fd };
+const struct proc_entry proc_fdinfo_member = {
+	.mode = S_IFREG | 0400, .private = true, .show = show_fdinfo,
+};

@@ -354,21 +354,21 @@ static s32 next_task(const struct proc_subject *subject, s32 after)
 	{ .name = "statm", .mode = S_IFREG | 0444, .show = show_statm },                           \
 	{ .name = "status", .mode = S_IFREG | 0444, .show = show_status },                         \
 	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_arguments },                     \
-	{ .name = "environ", .mode = S_IFREG | 0400, .show = show_environment },                   \
-	{ .name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv },                             \
+	{ .name = "environ", .mode = S_IFREG | 0400, .private = true, .show = show_environment },  \
+	{ .name = "auxv", .mode = S_IFREG | 0400, .private = true, .show = show_auxv },            \
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm },        \
 	{ .name = "limits", .mode = S_IFREG | 0444, .show = show_limits },                         \
-	{ .name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps },                        \
-	{ .name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps },                      \
+	{ .name = "maps", .mode = S_IFREG | 0444, .private = true, .show = proc_show_maps },       \
+	{ .name = "smaps", .mode = S_IFREG | 0444, .private = true, .show = proc_show_smaps },     \
 	{ .name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts },                    \
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo },              \
 	{ .name = "wchan", .mode = S_IFREG | 0444, .show = show_wait_channel },                    \
 	{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score },                   \
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adjust,                \
 	  .store = store_oom_adjust },                                                             \
-	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = proc_follow_exe },                      \
-	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = proc_follow_cwd },                      \
-	{ .name = "root", .mode = S_IFLNK | 0777, .follow = proc_follow_root },                    \
+	{ .name = "exe", .mode = S_IFLNK | 0777, .private = true, .follow = proc_follow_exe },     \
+	{ .name = "cwd", .mode = S_IFLNK | 0777, .private = true, .follow = proc_follow_cwd },     \
+	{ .name = "root", .mode = S_IFLNK | 0777, .private = true, .follow = proc_follow_root },   \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .next = proc_fd_next, .member = &proc_fd_member }, \
 	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .next = proc_fd_next,                          \
 	  .member = &proc_fdinfo_member }

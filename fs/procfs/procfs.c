@@ -230,6 +230,20 @@ static int node_readdir(struct vnode *vnode, s64 position, struct directory_sink
 	return 0;
 }
 
+/* proc(5): what tells where a process has its memory and its files. */
+static bool may_look(const struct proc_node *node, const struct proc_subject *subject)
+{
+	const struct credentials *credentials;
+	u32 uid;
+
+	if (!node->entry->private || !subject->process || fs_is_privileged() ||
+	    subject->process == process_current())
+		return true;
+	credentials = &subject->process->credentials;
+	uid = credentials_current()->fsuid;
+	return credentials->uid == uid && credentials->euid == uid && credentials->suid == uid;
+}
+
 static ssize_t node_readlink(struct vnode *vnode, char *buffer, size_t size)
 {
 	struct proc_node *node = node_of(vnode);
@@ -240,6 +254,10 @@ static ssize_t node_readlink(struct vnode *vnode, char *buffer, size_t size)
 
 	if (result)
 		return -ENOENT;
+	if (!may_look(node, &subject)) {
+		result = -EACCES;
+		goto out;
+	}
 	if (node->entry->readlink) {
 		result = node->entry->readlink(&subject, buffer, size);
 		goto out;
@@ -273,7 +291,7 @@ static int node_follow(struct vnode *vnode, struct path *target)
 	error = subject_get(node, &subject);
 	if (error)
 		return -ENOENT;
-	error = node->entry->follow(&subject, target);
+	error = may_look(node, &subject) ? node->entry->follow(&subject, target) : -EACCES;
 	subject_put(&subject);
 	return error;
 }
@@ -319,7 +337,17 @@ static const struct vnode_operations node_operations = {
 
 static int text_open(struct vnode *vnode, struct file *file)
 {
-	if ((file->flags & O_ACCMODE) != O_RDONLY && !node_of(vnode)->entry->store)
+	struct proc_node *node = node_of(vnode);
+	struct proc_subject subject;
+	bool allowed;
+
+	if ((file->flags & O_ACCMODE) != O_RDONLY && !node->entry->store)
+		return -EACCES;
+	if (subject_get(node, &subject))
+		return -ESRCH;
+	allowed = may_look(node, &subject);
+	subject_put(&subject);
+	if (!allowed)
 		return -EACCES;
 	file->private = kzalloc(sizeof(struct text));
 	return file->private ? 0 : -ENOMEM;

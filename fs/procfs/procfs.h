@@ -36,6 +36,7 @@ struct proc_node;
 struct proc_entry {
 	const char *name;
 	u32 mode;			/* with type */
+	bool private;			/* for those who own the process alone: -EACCES */
 	void (*show)(struct text *text, const struct proc_subject *subject);
 	const struct proc_entry *children;	/* a directory of fixed names */
 	/* A directory of numbers: the next one > @after, or -1; and what each of them is. */

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * tmpfs: files, directories and links that live in memory; tmpfs(5). Also under devtmpfs, memfd and the root.
+ * tmpfs: files, directories and links that live in memory; tmpfs(5). Also under devtmpfs, memfd and
+ * the root.
  */
 #include <fs/vnode.h>
 #include <lib/rbtree.h>

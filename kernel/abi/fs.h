@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The system calls about files. The handlers are in fs_*.c and poll.c; their rows for the table, with argument
- * kinds and status, are in abi/fs_table.h.
+ * The system calls about files. The handlers are in fs_*.c and poll.c; their rows for the table,
+ * with argument kinds and status, are in abi/fs_table.h.
  */
 #include <abi/syscall.h>
 
@@ -13,14 +13,16 @@ struct io_iterator;
 struct io_segment;
 
 /*
- * Is [base, base + size) in the lower half of all addresses? read(2) and its kin say -EFAULT otherwise,
- * before they do anything; what lies in it but cannot be copied shows later.
+ * Is [base, base + size) in the lower half of all addresses? read(2) and its kin say -EFAULT
+ * otherwise, before they do anything; what lies in it but cannot be copied shows later.
  */
 bool user_range_valid(vaddr_t base, u64 size);
 /* At most this much in one read(2) or write(2): MAX_RW_COUNT. */
 enum { TRANSFER_MAX = 0x7ffff000 };
 
-/* struct iovec[] of a program. @few is used where it is large enough. 0, -EINVAL, -EFAULT, -ENOMEM. */
+/*
+ * struct iovec[] of a program. @few is used where it is large enough. 0, -EINVAL, -EFAULT, -ENOMEM.
+ */
 enum { SEGMENTS_FEW = 8, SEGMENTS_MAX = 1024 };
 int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector, u64 count,
 		bool to_memory);

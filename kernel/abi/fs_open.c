@@ -87,7 +87,9 @@ static int how_in(struct open_how *how, vaddr_t from, u64 size)
 	return 0;
 }
 
-/* openat2(2): RESOLVE_NO_XDEV 1, NO_MAGICLINKS 2, NO_SYMLINKS 4, BENEATH 8, IN_ROOT 16, CACHED 32. */
+/*
+ * openat2(2): RESOLVE_NO_XDEV 1, NO_MAGICLINKS 2, NO_SYMLINKS 4, BENEATH 8, IN_ROOT 16, CACHED 32.
+ */
 static int resolve_flags(u64 resolve, unsigned *lookup)
 {
 	static const unsigned by_bit[] = { LOOKUP_NO_XDEV, LOOKUP_NO_MAGIC,

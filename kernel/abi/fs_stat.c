@@ -122,7 +122,10 @@ static int is_empty_string(vaddr_t name, bool *empty)
 	return 0;
 }
 
-/* The file that (dirfd, name, flags) names; an empty name with AT_EMPTY_PATH is the descriptor itself. */
+/*
+ * The file that (dirfd, name, flags) names; an empty name with AT_EMPTY_PATH is the descriptor
+ * itself.
+ */
 static int named_facts(int dirfd, vaddr_t name, u32 flags, struct facts *facts)
 {
 	unsigned lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;

@@ -11,8 +11,8 @@
 enum { CHUNK = 16384 };
 
 /* Up to CHUNK bytes: how many came through (0: the end), or -errno. Positions move by as many. */
-static ssize_t copy_chunk(struct file *from, s64 *from_at, struct file *to, s64 *to_at, void *buffer,
-			  size_t size)
+static ssize_t copy_chunk(struct file *from, s64 *from_at, struct file *to, s64 *to_at,
+			  void *buffer, size_t size)
 {
 	struct io_iterator iterator;
 	s64 at = *from_at;

@@ -44,7 +44,7 @@ static int firmware_console_start(void)
 	terminal = terminal_create("hvc0", DEVICE_NUMBER(MAJOR_HVC, 0), &driver, NULL);
 	if (!terminal)
 		return -ENOMEM;
-	terminal_set_console(terminal);
+	terminal_set_console(terminal, false);
 	timer_init(&poll_timer, poll_input);
 	timer_start(&poll_timer, time_now() + POLL_INTERVAL_NS);
 	return 0;

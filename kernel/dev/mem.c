@@ -52,14 +52,11 @@ static ssize_t read_zeros(struct file *file, struct io_iterator *iterator, s64 *
 	return total ? total : iterator->left ? -ERESTARTSYS : 0;
 }
 
-/* Private: anonymous memory. Shared: a memory object, not the zero page (mm-hazards 3). */
+/* Anonymous memory; when shared, space_map() makes an object of it (mm-hazards 3). */
 static int map_zeros(struct file *file, struct map_request *request)
 {
-	if (!(request->flags & MAPPING_SHARED))
-		return 0;
-	request->object = object_create_anonymous(request->length);
 	request->offset = 0;
-	return request->object ? 0 : -ENOMEM;
+	return 0;
 }
 
 static ssize_t read_random(struct file *file, struct io_iterator *iterator, s64 *position)

@@ -73,6 +73,9 @@ static void service(struct serial_port *port)
 	do {
 		unsigned long state = spin_lock_irqsave(&port->lock);
 
+		/* First: what it clears, the looks at the registers below make up for. */
+		if (port->operations->acknowledge)
+			port->operations->acknowledge(port);
 		for (count = 0; count < sizeof(data); count++) {
 			byte = port->operations->get(port);
 			if (byte < 0)
@@ -80,8 +83,6 @@ static void service(struct serial_port *port)
 			data[count] = byte;
 		}
 		pump(port);
-		if (port->operations->acknowledge)
-			port->operations->acknowledge(port);
 		room = port->starved && port->tail - port->head < SERIAL_QUEUE / 2;
 		port->starved &= !room;
 		spin_unlock_irqrestore(&port->lock, state);
@@ -165,8 +166,7 @@ int serial_register(struct serial_port *port, const struct fdt_node *node, const
 			  : start_polling(port);
 	if (error)
 		return error;
-	if (is_stdout(node)) {
-		terminal_set_console(port->terminal);
+	if (terminal_set_console(port->terminal, is_stdout(node))) {
 		port->console.name = kstrdup(name);
 		port->console.write = console_write;
 		log_console_register(&port->console);

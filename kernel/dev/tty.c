@@ -16,7 +16,7 @@
 static struct mutex terminals_lock = MUTEX_INIT(terminals_lock);
 static struct list_node terminals = LIST_INIT(terminals);	/* [terminals_lock] */
 static struct terminal *console;			/* [terminals_lock] to write */
-static bool console_chosen;				/* [terminals_lock] by the command line */
+static unsigned console_rank;				/* [terminals_lock] how good a choice it is */
 static char console_wanted[32];				/* [const after boot] console=, without options */
 static struct wait_queue raw_wait = WAIT_QUEUE_INIT(raw_wait);
 
@@ -88,16 +88,19 @@ struct terminal *terminal_create(const char *name, u64 number, const struct term
 	return terminal;
 }
 
-void terminal_set_console(struct terminal *terminal)
+bool terminal_set_console(struct terminal *terminal, bool preferred)
 {
-	bool wanted = strcmp(terminal->name, console_wanted) == 0;
+	unsigned rank = strcmp(terminal->name, console_wanted) == 0 ? 3 : preferred ? 2 : 1;
+	bool better;
 
 	mutex_lock(&terminals_lock);
-	if (!console || (wanted && !console_chosen)) {
+	better = rank > console_rank;
+	if (better) {
 		store_release(&console, terminal);
-		console_chosen = wanted;
+		console_rank = rank;
 	}
 	mutex_unlock(&terminals_lock);
+	return better;
 }
 
 static int set_console(const char *value)
@@ -206,20 +209,26 @@ static int terminal_open(struct vnode *vnode, struct file *file)
 /* Copy what is readable, at most one line when canonical. The terminal is locked. */
 static size_t take_input(struct terminal *terminal, u8 *data, size_t size)
 {
-	u32 limit = terminal_flag_local(terminal, ICANON) ? terminal->line_start : terminal->input_tail;
+	bool canonical = terminal_flag_local(terminal, ICANON);
+	u32 limit = canonical ? terminal->line_start : terminal->input_tail;
 	size_t count = 0;
 
 	while (count < size && terminal->input_head != limit) {
 		u32 at = terminal->input_head++ % TERMINAL_INPUT;
 
-		if (terminal->marks[at] == INPUT_END_OF_FILE)
-			break;
-		data[count++] = terminal->input[at];
-		if (terminal->marks[at] == INPUT_LINE_END && terminal_flag_local(terminal, ICANON)) {
-			/* An end of file right behind would only be a second empty read. */
-			break;
+		if (terminal->marks[at] == INPUT_END_OF_FILE) {
+			if (canonical)
+				return count;
+			continue;
 		}
+		data[count++] = terminal->input[at];
+		if (terminal->marks[at] == INPUT_LINE_END && canonical)
+			return count;
 	}
+	/* An end of file right behind what filled the buffer ends this read, not the next one too. */
+	if (canonical && count && terminal->input_head != limit &&
+	    terminal->marks[terminal->input_head % TERMINAL_INPUT] == INPUT_END_OF_FILE)
+		terminal->input_head++;
 	return count;
 }
 
@@ -227,16 +236,16 @@ static size_t take_input(struct terminal *terminal, u8 *data, size_t size)
 static int wait_for_input(struct terminal *terminal, struct file *file, size_t wanted)
 {
 	struct waiter waiter;
+	u64 deadline = WAIT_FOREVER;
 	int error = 0;
 
 	wait_begin(&terminal->input_wait, &waiter);
 	mutex_lock(&terminal->lock);
-	for (u32 before = 0;;) {
+	for (u32 before = ~0u;;) {
 		bool canonical = terminal_flag_local(terminal, ICANON);
 		u32 minimum = canonical ? 1 : terminal->settings.characters[VMIN];
 		u32 tenths = canonical ? 0 : terminal->settings.characters[VTIME];
 		u32 ready = terminal_readable(terminal);
-		u64 deadline = WAIT_FOREVER;
 
 		if (ready >= MIN((size_t)MAX(minimum, 1u), wanted) || terminal->hung_up)
 			break;
@@ -246,11 +255,9 @@ static int wait_for_input(struct terminal *terminal, struct file *file, size_t w
 			error = ready && !canonical ? 0 : -EAGAIN;
 			break;
 		}
-		if (tenths && (minimum == 0 || ready)) {
-			if (before && ready == before)
-				break;
+		/* Spurious wake-ups leave the time-out as it is; each new byte starts it again. */
+		if (tenths && (minimum == 0 || ready) && ready != before)
 			deadline = time_now() + tenths * 100000000ull;
-		}
 		before = ready;
 		mutex_unlock(&terminal->lock);
 		error = wait_sleep(&waiter, deadline, WAIT_INTERRUPTIBLE);
@@ -310,7 +317,7 @@ static ssize_t write_chunk(struct terminal *terminal, struct file *file, const u
 
 	wait_begin(&terminal->output_wait, &waiter);
 	for (;;) {
-		mutex_lock(&terminal->lock);
+		mutex_lock_nested(&terminal->lock);
 		if (terminal->hung_up)
 			error = -EIO;
 		else if (!terminal->stopped)

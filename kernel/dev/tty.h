@@ -32,8 +32,11 @@ void terminal_input(struct terminal *terminal, const u8 *data, size_t size);
 void terminal_output_ready(struct terminal *terminal);
 /* The other end is gone: SIGHUP to the session, reads end, writes -EIO. May sleep. */
 void terminal_hangup(struct terminal *terminal);
-/* Make it what /dev/console means; the first registered serial line wins unless console= says. */
-void terminal_set_console(struct terminal *terminal);
+/*
+ * Make it what /dev/console means: true when it is now. console= decides; without it the line that
+ * the device tree names (@preferred), else the first.
+ */
+bool terminal_set_console(struct terminal *terminal, bool preferred);
 /* Name for /proc/PID/stat and its device number. */
 u64 terminal_number(struct terminal *terminal);
 s32 terminal_foreground_group(struct terminal *terminal);

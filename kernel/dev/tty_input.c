@@ -90,7 +90,9 @@ static bool erase_character(struct terminal *terminal)
 		terminal->input_tail--;
 	} while (terminal->settings.input & IUTF8 && terminal->input_tail != terminal->line_start &&
 		 (terminal->input[terminal->input_tail % TERMINAL_INPUT] & 0xc0) == 0x80);
-	if (terminal_flag_local(terminal, ECHO)) {
+	if (terminal_flag_local(terminal, ECHO) && !terminal_flag_local(terminal, ECHOE)) {
+		terminal_echo(terminal, terminal->settings.characters[VERASE]);
+	} else if (terminal_flag_local(terminal, ECHO)) {
 		u32 after = column_at(terminal, terminal->input_tail);
 
 		while (before-- > after)

@@ -73,6 +73,8 @@ struct terminal {
 	u32 line_start;			/* [lock] first byte that is still being edited */
 	bool literal_next;		/* [lock] after ^V */
 	u32 column, line_column;	/* [lock] cursor now, and where the edited line began */
+	u8 rest[8];			/* [lock] expanded output that the driver had no room for */
+	u8 rest_size;			/* [lock] */
 	bool stopped;			/* [lock] ^S */
 	bool hung_up;			/* [lock] */
 	s32 session, foreground;	/* [lock] 0: none */

@@ -167,6 +167,8 @@ static long set_foreground(struct terminal *terminal, vaddr_t from)
 	if (process_current()->terminal != terminal)
 		return -ENOTTY;
 	error = terminal_job_check(terminal, SIGTTOU);
+	if (error == -EIO)
+		error = -ENOTTY;
 	if (!error)
 		error = copy_in(&group, from, sizeof(group));
 	if (error)

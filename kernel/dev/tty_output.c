@@ -1,5 +1,6 @@
 /* Output processing: termios(3), c_oflag; and echo. */
 #include <dev/tty_internal.h>
+#include <lib/string.h>
 
 enum { EXPANDED_MAX = 8 };	/* what one byte becomes at most: a tab */
 
@@ -50,10 +51,25 @@ static size_t expand(const struct terminal *terminal, u8 byte, u8 *expanded, u32
 	return 1;
 }
 
+/* What is left of the last expansion; true: nothing any more. */
+static bool send_rest(struct terminal *terminal)
+{
+	size_t sent;
+
+	if (!terminal->rest_size)
+		return true;
+	sent = terminal->driver->write(terminal, terminal->rest, terminal->rest_size);
+	terminal->rest_size -= sent;
+	memmove(terminal->rest, terminal->rest + sent, terminal->rest_size);
+	return !terminal->rest_size;
+}
+
 size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size)
 {
 	size_t done = 0;
 
+	if (!send_rest(terminal))
+		return 0;
 	while (done < size) {
 		u8 buffer[256];
 		u16 ends[256];		/* per byte of data: where its expansion ends in buffer */
@@ -72,13 +88,10 @@ size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size)
 		done += taken;
 		if (taken == count)
 			continue;
-		/*
-		 * The wire took part of an expansion: finish it, so that no byte is sent twice; the driver
-		 * has room again within a character's time.
-		 */
-		while (sent > (taken ? ends[taken - 1] : 0) && sent < ends[taken])
-			sent += terminal->driver->write(terminal, buffer + sent, ends[taken] - sent);
-		if (sent == ends[taken]) {
+		/* The wire took part of an expansion: the rest goes first next time. */
+		if (sent > (taken ? ends[taken - 1] : 0)) {
+			terminal->rest_size = ends[taken] - sent;
+			memcpy(terminal->rest, buffer + sent, terminal->rest_size);
 			terminal->column = columns[taken];
 			done++;
 		}

@@ -209,6 +209,7 @@ void *virtqueue_take(struct virtqueue *queue, u32 *length)
 {
 	unsigned long state = spin_lock_irqsave(&queue->lock);
 	void *token = NULL;
+	bool strange = false;
 
 	while (!token && queue->used_seen != READ_ONCE(queue->used->index)) {
 		u32 id;
@@ -218,7 +219,7 @@ void *virtqueue_take(struct virtqueue *queue, u32 *length)
 		*length = queue->used->ring[queue->used_seen % queue->size].length;
 		queue->used_seen++;
 		if (id >= queue->size || !queue->tokens[id]) {
-			log_error("virtio: the device returned a buffer that it was not given\n");
+			strange = true;
 			continue;
 		}
 		token = queue->tokens[id];
@@ -226,5 +227,7 @@ void *virtqueue_take(struct virtqueue *queue, u32 *length)
 		release_chain(queue, id);
 	}
 	spin_unlock_irqrestore(&queue->lock, state);
+	if (strange)
+		log_error("virtio: the device returned a buffer that it was not given\n");
 	return token;
 }

@@ -2,6 +2,7 @@
 #include <lib/errno.h>
 #include <mm/batch.h>
 #include <mm/mapping.h>
+#include <sched/cpu.h>
 
 enum {
 	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED,
@@ -126,6 +127,9 @@ static int advise_populate(struct space *space, vaddr_t start, vaddr_t end, int 
 		int error = fault_handle(space, start, access, false);
 		bool mapped;
 
+		schedule_if_needed();
+		if (thread_interrupted(WAIT_KILLABLE))
+			return -EINTR;
 		if (!error)
 			continue;
 		if (error == -EACCES)

@@ -21,8 +21,11 @@ static __force_inline void chain_add(struct frame **chain, pte_t pte)
 
 bool release_add(struct release_batch *batch, vaddr_t address, pte_t pte)
 {
-	/* What is not present is in no TLB. */
-	if (pte_prot(pte))
+	/*
+	 * What is not present is in no TLB, but for an entry of an object that an mprotect is just taking the
+	 * rights from: truncate does not wait for its shootdown.
+	 */
+	if (pte_prot(pte) || pte_state(pte) == PAGE_SHARED || pte_state(pte) == PAGE_COW)
 		tlb_add(&batch->tlb, address);
 	switch (pte_state(pte)) {
 	case PAGE_BORROWED:

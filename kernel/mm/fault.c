@@ -7,6 +7,7 @@
  * a mapping's rights changes its entries at once, an entry that is not present in a mapping that is
  * accessible says: another thread is replacing me. Whoever meets one gives way and tries again.
  */
+#include <arch/time.h>
 #include <arch/cache.h>
 #include <arch/tlb.h>
 #include <debug/log.h>
@@ -15,7 +16,7 @@
 #include <mm/mapping.h>
 #include <sched/cpu.h>
 
-enum { AROUND_PAGES = 16, SPURIOUS_LOUD = 3, SPURIOUS_FATAL = 16 };
+enum { AROUND_PAGES = 16, SPURIOUS_LOUD = 3, SPURIOUS_PERIOD_NS = 1000000 };
 
 struct fault {
 	struct space *space;
@@ -296,8 +297,9 @@ static bool permits(pte_t pte, enum fault_access access)
 
 /*
  * The entry permits the access already: another CPU changed it, or a TLB remembers that it was less
- * (riscv: even that it was empty). A local flush mends it; the same again and again is a bug in a
- * port or here, and says so (mm-hazards 9).
+ * (riscv: even that it was empty). A local flush mends it; the same again and again within a moment is
+ * a bug in a port or here, and says so (mm-hazards 9). Now and then it is no more than a sibling's
+ * mprotect or take-over, which shoot nobody down.
  */
 static int fault_spurious(struct fault *fault, pte_t pte)
 {
@@ -306,16 +308,19 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 		vaddr_t address;
 		enum fault_access access;
 		u64 pte;
+		u64 since;			/* ns */
 		unsigned count;
 	} last[CPU_MAX];			/* [own cpu] interrupts off */
 	unsigned long irq = irq_save();
 	struct spurious *seen = &last[cpu_this()->index];
+	u64 now = time_now();
 	unsigned count;
 
-	if (seen->space != fault->space || seen->address != fault->address ||
+	if (now - seen->since > SPURIOUS_PERIOD_NS || seen->space != fault->space || seen->address != fault->address ||
 	    seen->access != fault->access || seen->pte != pte.value)
 		*seen = (struct spurious){ .space = fault->space, .address = fault->address,
-					   .access = fault->access, .pte = pte.value };
+					   .access = fault->access, .pte = pte.value,
+					   .since = now };
 	count = ++seen->count;
 	tlb_flush_local(fault->address);
 	if (count >= SPURIOUS_LOUD)
@@ -325,7 +330,7 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 		log_error("mm: fault %u at %lx is not over: access %x, entry %lx", count,
 			  (unsigned long)fault->address, (unsigned)fault->access,
 			  (unsigned long)pte.value);
-	return count < SPURIOUS_FATAL ? 0 : -EFAULT;
+	return 0;
 }
 
 /* [table] The last holder of anonymous memory takes it over, without a shootdown (mm-hazards). */

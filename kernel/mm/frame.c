@@ -237,6 +237,11 @@ static struct frame *block_alloc(enum frame_kind kind, unsigned order)
 	unsigned long irq = spin_lock_irqsave(&buddy_lock);
 	struct frame *frame = buddy_take(order);
 
+	/* Under the lock: a buddy that is freed now must not take this block for a free one. */
+	if (frame) {
+		frame->kind = kind;
+		frame->order = order;
+	}
 	spin_unlock(&buddy_lock);
 	if (frame)
 		cpu_this()->frame_cache->allocated[kind] += (s64)1 << order;

@@ -176,11 +176,15 @@ static s64 remap_move(struct remap *remap, struct mapping *mapping)
 	/* Its borders first: after the move there must be nothing left that can fail. */
 	if (remap->old_end > remap->old && !(remap->flags & MREMAP_DONTUNMAP)) {
 		mapping = mapping_cut(mapping, remap->old, remap->old_end, remap->dead);
-		if (!mapping)
+		if (!mapping) {
+			space->gap_length = 0;
 			return -ENOMEM;
+		}
 	}
 	error = move(remap, mapping);
 	if (error) {
+		/* Nothing lies in the gap that was found: the next search shall see it again. */
+		space->gap_length = 0;
 		mapping_merge(mapping, remap->dead);
 		return error;
 	}

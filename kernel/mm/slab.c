@@ -206,9 +206,13 @@ static struct local *local_of(struct pool *pool)
 	if (unlikely(!cpu->slab_cpu)) {
 		struct frame *frame = frame_alloc_zeroed(FRAME_KERNEL);
 
-		if (!frame)
+		/* Memory was short, and giving some back made the lists meanwhile. */
+		if (frame && cpu->slab_cpu)
+			frame_free(frame, 0);
+		else if (frame)
+			cpu->slab_cpu = frame_data(frame);
+		if (!cpu->slab_cpu)
 			return NULL;
-		cpu->slab_cpu = frame_data(frame);
 	}
 	return (struct local *)cpu->slab_cpu + pool->index;
 }

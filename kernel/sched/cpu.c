@@ -77,8 +77,13 @@ static bool start(unsigned index)
 	idle->on_cpu = true;
 	cpu->idle = idle;
 	cpu->current = idle;
-	if (smp_start(index, idle))
+	if (smp_start(index, idle)) {
+		cpu->idle = NULL;
+		cpu->current = NULL;
+		idle->state = THREAD_NEW;
+		thread_put(idle);
 		return false;
+	}
 	for (started = time_now(); !read_acquire(&cpu->online); cpu_relax()) {
 		if (time_now() - started > patience)
 			return false;

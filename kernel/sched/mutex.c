@@ -87,8 +87,9 @@ static int lock_slowly(struct mutex *mutex, enum wait_mode mode)
 	error = 0;
 give_up:
 	list_remove(&waiter.link);
-	if (!error && list_empty(&mutex->waiters))
-		atomic32_set(&mutex->state, HELD);
+	/* Nobody waits any more: whoever holds the mutex now unlocks it without looking for waiters. */
+	if (list_empty(&mutex->waiters))
+		atomic32_cmpxchg(&mutex->state, CONTENDED, HELD);
 	spin_unlock(&mutex->wait_lock);
 	/* The sleep may have used up a wake-up that an outer wait must see. */
 	if (waiter.thread->wait_depth)

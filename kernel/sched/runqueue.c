@@ -60,6 +60,10 @@ struct cpu *runqueue_choose(const struct thread *thread)
 	struct cpu *former = thread->cpu;
 	u64 former_bit = (u64)1 << former->index;
 
+	/* Woken by an interrupt of the idle CPU itself, which has left the set already. */
+	if (former == cpu_this() && former->current == former->idle && !former->queue_length &&
+	    allowed & former_bit)
+		return former;
 	if (idle & former_bit && claim_idle(former->index))
 		return former;
 	for (idle &= ~former_bit; idle; idle &= idle - 1) {

@@ -14,6 +14,8 @@ import harness
 PROMPT = 'root@selene:'
 ROWS, COLUMNS = 33, 101
 STEP_SECONDS = 30
+# Before keys for a running program: a shell that has not made it the foreground yet would get them.
+KEY_SECONDS = 0.3
 ESCAPES = re.compile(r'\x1b(\[[0-9;?]*[A-Za-z]|[()][AB0]|[=>78])')
 
 
@@ -32,6 +34,8 @@ class Terminal:
     def type(self, keys):
         """Send keys; what came before is forgotten."""
         self.text = ''
+        if not keys.endswith('\r'):
+            time.sleep(KEY_SECONDS)
         os.write(self.fd, keys.encode())
 
     def wait(self, pattern):
