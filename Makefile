@@ -158,7 +158,8 @@ $(U)/init: $(INIT_C) user/init/init.h $(U)/flags
 		-o $@ $(INIT_C)
 
 $(U)/bench/bench: $(BENCH_C) $(wildcard user/bench/*.h) user/lib/selene_spawn.h $(U)/flags
-	$(call say,USERCC,$@)$(USER_CC) $(USER_FLAGS) -O2 -s -o $@ $(BENCH_C) $(LIBRARY)
+	$(call say,USERCC,$@)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -o $@ $(BENCH_C)
 
 $(U)/lib/%.o: user/lib/%.c $(U)/flags
 	$(call say,USERCC,$<)mkdir -p $(@D)

@@ -9,7 +9,7 @@
 #include "sbi.h"
 
 /* The "test finisher" of QEMU and SiFive: the one way to hand the host an exit status. */
-enum { FINISHER_FAIL = 0x3333, FINISHER_STATUS_SHIFT = 16 };
+enum { FINISHER_FAIL = 0x3333, FINISHER_STATUS_SHIFT = 16, FINISHER_PATIENCE = 100000000 };
 
 static void *finisher;			/* [const after boot] NULL: none */
 
@@ -73,6 +73,9 @@ void machine_power(enum power_action action)
 
 		if (device)
 			io_write32(device, 1u << FINISHER_STATUS_SHIFT | FINISHER_FAIL);
+		/* The machine goes on for a moment, and a second request would replace the status. */
+		for (unsigned i = 0; device && i < FINISHER_PATIENCE; i++)
+			cpu_relax();
 	}
 	sbi_system_reset(action == POWER_RESTART ? SBI_COLD_REBOOT : SBI_SHUTDOWN,
 			 action == POWER_FAILURE);

@@ -14,6 +14,7 @@ import harness
 PROMPT = 'root@selene:'
 ROWS, COLUMNS = 33, 101
 STEP_SECONDS = 30
+CONTROL_PAUSE = 0.5	# before a control character: a shell needs a moment to hand the terminal over
 # Before keys for a running program: a shell that has not made it the foreground yet would get them.
 KEY_SECONDS = 0.3
 ESCAPES = re.compile(r'\x1b(\[[0-9;?]*[A-Za-z]|[()][AB0]|[=>78])')
@@ -92,6 +93,8 @@ class TerminalTest(harness.Test):
         for keys, pattern in self.steps:
             if wrong:
                 break
+            if len(keys) == 1:
+                time.sleep(CONTROL_PAUSE)
             terminal.type(keys)
             if not terminal.wait(pattern):
                 wrong = [f'  after the keys {keys!r} expected: {pattern!r}',
