@@ -216,12 +216,7 @@ SYSCALL_0(sys_gettid)
 
 SYSCALL_0(sys_getppid)
 {
-	unsigned long state = tree_lock();
-	struct process *parent = process_current()->parent;
-	s32 pid = parent ? parent->id->number : 0;
-
-	tree_unlock(state);
-	return pid;
+	return READ_ONCE(process_current()->parent_pid);
 }
 
 SYSCALL_2(sys_setpgid, pid, group)

@@ -179,6 +179,7 @@ static void reparent_child_locked(struct process *child, struct process *to)
 
 	list_remove_init(&child->sibling);
 	child->parent = to;
+	WRITE_ONCE(child->parent_pid, to->id->number);
 	list_add_tail(&to->children, &child->sibling);
 	if (child->state == PROCESS_ALIVE && child->death_signal)
 		signal_send_in_tree_locked(child, NULL, &death, false);

@@ -4,6 +4,7 @@
 #include <dev/random.h>
 #include <fs/file.h>
 #include <lib/err.h>
+#include <lib/string.h>
 #include <mm/space.h>
 #include <proc/arguments.h>
 #include <proc/elf.h>
@@ -23,7 +24,11 @@ enum {
 #define STACK_GUARD (1ul << 20)
 #define PROGRAM_BASE (USER_END / 3 * 2)
 
+/* What is at a random place. All the numbers come from one request, which costs the most. */
+enum random_place { RANDOM_STACK, RANDOM_MAP, RANDOM_PROGRAM, RANDOM_BRK, RANDOM_PLACES };
+
 struct builder {
+	u32 random[RANDOM_PLACES];
 	const struct image_request *request;
 	struct space *space;
 	struct elf program;
@@ -34,15 +39,24 @@ struct builder {
 	struct image_stack stack;
 };
 
-/* A random number of bytes, whole pages, below @pages pages. */
-static u64 random_offset(const struct builder *builder, u32 pages)
+/* A random number of bytes, whole pages, below @pages pages (a power of two). */
+static u64 random_offset(const struct builder *builder, enum random_place place, u32 pages)
 {
-	u32 number;
-
 	if (!builder->request->randomise)
 		return 0;
-	random_bytes(&number, sizeof(number));
-	return (u64)(number % pages) * PAGE_SIZE;
+	return (u64)(builder->random[place] % pages) * PAGE_SIZE;
+}
+
+static void choose_random(struct builder *builder)
+{
+	struct {
+		u32 places[RANDOM_PLACES];
+		u8 bytes[sizeof(builder->stack.random)];
+	} random;
+
+	random_bytes(&random, sizeof(random));
+	memcpy(builder->random, random.places, sizeof(random.places));
+	memcpy(builder->stack.random, random.bytes, sizeof(random.bytes));
 }
 
 /* The page below USER_END stays empty, so that no access runs from user addresses into the kernel's. */
@@ -51,10 +65,11 @@ static void choose_layout(struct builder *builder)
 	struct space *space = builder->space;
 	u64 gap = CLAMP(builder->request->stack_limit, STACK_GAP_MIN, STACK_GAP_MAX);
 
-	space->stack_top = USER_END - PAGE_SIZE - random_offset(builder, STACK_RANDOM_PAGES);
+	space->stack_top = USER_END - PAGE_SIZE -
+			   random_offset(builder, RANDOM_STACK, STACK_RANDOM_PAGES);
 	space->stack_limit = builder->request->stack_limit;
 	space->map_top = ALIGN_DOWN(space->stack_top - gap - STACK_GUARD -
-				    random_offset(builder, MAP_RANDOM_PAGES), PAGE_SIZE);
+				    random_offset(builder, RANDOM_MAP, MAP_RANDOM_PAGES), PAGE_SIZE);
 	builder->stack.top = space->stack_top;
 }
 
@@ -87,7 +102,8 @@ static int load_program(struct builder *builder)
 	int error;
 
 	if (elf->type == ELF_TYPE_DYN)
-		bias = bias_for(elf, PROGRAM_BASE + random_offset(builder, PROGRAM_RANDOM_PAGES));
+		bias = bias_for(elf, PROGRAM_BASE + random_offset(builder, RANDOM_PROGRAM,
+								  PROGRAM_RANDOM_PAGES));
 	if (elf->end + bias > USER_END)
 		return -ENOMEM;
 	error = image_map_segments(builder->space, builder->request->file, elf, bias,
@@ -142,7 +158,7 @@ static void note_areas(struct builder *builder)
 		}
 	}
 	space->brk_start = ALIGN_UP(elf->end + builder->program_bias, PAGE_SIZE) +
-			   random_offset(builder, BRK_RANDOM_PAGES);
+			   random_offset(builder, RANDOM_BRK, BRK_RANDOM_PAGES);
 	space->brk = space->brk_start;
 }
 
@@ -218,6 +234,7 @@ int image_build(const struct image_request *request, struct image *image)
 	builder.space = space_create();
 	if (!builder.space)
 		goto free_elf;
+	choose_random(&builder);
 	choose_layout(&builder);
 	error = build(&builder, image);
 	if (error)

@@ -46,6 +46,7 @@ struct image_stack {
 	vaddr_t program_headers;	/* AT_PHDR; 0: none */
 	unsigned header_count;		/* AT_PHNUM */
 	vaddr_t program_entry;		/* AT_ENTRY */
+	u8 random[16];			/* what AT_RANDOM points to */
 };
 /* Map the stack and fill it; *@stack_pointer is what the program starts with. */
 int image_fill_stack(const struct image_request *request, struct space *space,

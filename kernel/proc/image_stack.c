@@ -5,7 +5,6 @@
  */
 #include <arch/mmu.h>
 #include <arch/thread.h>
-#include <dev/random.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/space.h>
@@ -15,7 +14,7 @@
 #include <proc/process.h>
 #include <proc/signal_queue.h>
 
-enum { STACK_EXTRA = 128 << 10, CLOCK_TICKS = 100, RANDOM_SIZE = 16 };
+enum { STACK_EXTRA = 128 << 10, CLOCK_TICKS = 100, RANDOM_SIZE = sizeof(((struct image_stack *)0)->random) };
 
 enum {		/* getauxval(3) */
 	AT_NULL, AT_IGNORE, AT_EXECFD, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY,
@@ -149,7 +148,6 @@ int image_fill_stack(const struct image_request *request, struct space *space,
 	size_t name_size = strlen(request->name) + 1;
 	u64 strings = arguments_size(arguments);
 	u64 pointers = (u64)arguments_count(arguments) + arguments->environment_count + 3;
-	u8 random[RANDOM_SIZE];
 	struct layout layout;
 	unsigned auxv_words;
 	int error;
@@ -163,12 +161,11 @@ int image_fill_stack(const struct image_request *request, struct space *space,
 	error = map_stack(request, space, stack, stack->top - layout.pointer);
 	if (error)
 		return error;
-	random_bytes(random, sizeof(random));
 	error = image_write(space, layout.name, request->name, name_size);
 	if (!error)
 		error = arguments_write(arguments, space, layout.strings);
 	if (!error)
-		error = image_write(space, layout.random, random, sizeof(random));
+		error = image_write(space, layout.random, stack->random, sizeof(stack->random));
 	if (!error)
 		error = write_vectors(request, space, &layout, auxv_words);
 	note_strings(space, arguments, layout.strings);

@@ -131,6 +131,7 @@ void process_link_locked(struct process *process, struct process *parent)
 {
 	process->id->process = process;
 	process->parent = parent;
+	process->parent_pid = parent ? parent->id->number : 0;
 	if (parent)
 		list_add_tail(&parent->children, &process->sibling);
 	add_to_all_locked(process);

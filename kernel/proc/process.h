@@ -52,6 +52,7 @@ struct process {
 	struct id *group_id, *session_id;	/* [tree] */
 	struct list_node group_link, session_link;	/* [tree] */
 	struct process *parent;		/* [tree] */
+	s32 parent_pid;			/* [tree; atomic read] parent's, 0: none */
 	struct list_node children, sibling;	/* [tree] */
 	struct list_node threads;	/* [tree] struct user_thread.link */
 	unsigned thread_count;		/* [tree] live ones */

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+const char *row_missing;
+
 int scale_main(int processors);		/* scale.c */
 int child_main(void);			/* process.c: what spawned programs do */
 
@@ -34,8 +36,13 @@ static void print_row(const struct row *row, int repeat, int all)
 {
 	uint64_t best = UINT64_MAX;
 
+	row_missing = NULL;
 	if (row->prepare)
 		row->prepare();
+	if (row_missing) {
+		fprintf(stderr, "%s: not measured: %s\n", row->name, row_missing);
+		return;
+	}
 	measure(row);
 	for (int i = 0; i < repeat; i++) {
 		uint64_t time = measure(row);

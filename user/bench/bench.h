@@ -20,6 +20,9 @@ extern const struct row call_rows[], file_rows[], memory_rows[], process_rows[],
 
 uint64_t now_ns(void);
 
+/* Set by a row's prepare() when the kernel lacks what the row measures: the row is left out. */
+extern const char *row_missing;
+
 /* A failed operation makes every figure worthless: say which and stop. */
 #define MUST(expression)                                                                           \
 	({                                                                                         \

@@ -2,19 +2,21 @@
 #define _GNU_SOURCE
 #include "bench.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_SIZE = 1 << 20, ENTRIES = 1000, POLLED = 100, WATCHED = 1000 };
 
 static char buffer[65536];
-static int data_fd, epoll_fd, watched[WATCHED];
+static int data_fd, epoll_fd, watched[WATCHED][2];
 static struct pollfd polled[POLLED];
+static int write_ends[POLLED];
 
 static void make_file(void)
 {
@@ -121,14 +123,21 @@ static void run_list(unsigned count)
 
 static void open_polled(void)
 {
-	for (int i = 0; i < POLLED; i++)
-		polled[i] = (struct pollfd){ .fd = MUST(eventfd(0, 0)), .events = POLLIN };
+	for (int i = 0; i < POLLED; i++) {
+		int ends[2];
+
+		MUST(pipe(ends));
+		write_ends[i] = ends[1];
+		polled[i] = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+	}
 }
 
 static void close_polled(void)
 {
-	for (int i = 0; i < POLLED; i++)
+	for (int i = 0; i < POLLED; i++) {
 		close(polled[i].fd);
+		close(write_ends[i]);
+	}
 }
 
 static void run_poll(unsigned count)
@@ -139,20 +148,29 @@ static void run_poll(unsigned count)
 
 static void open_watched(void)
 {
-	MUST(epoll_fd = epoll_create1(0));
+	struct rlimit files = { 2 * WATCHED + 100, 2 * WATCHED + 100 };
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	epoll_fd = epoll_create1(0);
+	if (epoll_fd < 0) {
+		row_missing = strerror(errno);
+		return;
+	}
 	for (int i = 0; i < WATCHED; i++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.fd = i };
 
-		watched[i] = MUST(eventfd(0, 0));
-		MUST(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, watched[i], &event));
+		MUST(pipe(watched[i]));
+		MUST(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, watched[i][0], &event));
 	}
-	eventfd_write(watched[WATCHED / 2], 1);
+	MUST(write(watched[WATCHED / 2][1], "", 1));
 }
 
 static void close_watched(void)
 {
-	for (int i = 0; i < WATCHED; i++)
-		close(watched[i]);
+	for (int i = 0; i < WATCHED; i++) {
+		close(watched[i][0]);
+		close(watched[i][1]);
+	}
 	close(epoll_fd);
 }
 

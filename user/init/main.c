@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define JOB "/.job/"
@@ -55,6 +56,23 @@ static char **strings_split(char *text, size_t size)
 	return strings;
 }
 
+/* The job's environment also says when the kernel was ready for its first program: for benchmarks. */
+static char **environment_with(char **env, struct timespec started)
+{
+	size_t count = 0;
+	char *entry;
+	while (env && env[count])
+		count++;
+	char **larger = calloc(count + 2, sizeof(*larger));
+	if (!larger || asprintf(&entry, "INIT_STARTED_NS=%lld",
+				started.tv_sec * 1000000000ll + started.tv_nsec) < 0)
+		return env;
+	for (size_t i = 0; i < count; i++)
+		larger[i] = env[i];
+	larger[count] = entry;
+	return larger;
+}
+
 /* The job that the host put into the root; false when there is none (the environment may be). */
 static bool job_read(struct job *job)
 {
@@ -88,6 +106,9 @@ static void job_files_remove(void)
 int main(void)
 {
 	struct job job = { 0 };
+	struct timespec started;
+
+	clock_gettime(CLOCK_MONOTONIC, &started);
 	if (getpid() != 1) {
 		init_say("init: only as process 1");
 		return 1;
@@ -99,6 +120,7 @@ int main(void)
 	char *winsize = file_read(JOB "winsize", NULL);
 	bool with_job = job_read(&job);
 	job_files_remove();
+	job.env = environment_with(job.env, started);
 	if (with_job) {
 		job_run(&job);
 	} else {
