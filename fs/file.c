@@ -276,37 +276,3 @@ u32 file_poll(struct file *file, struct poll_table *table)
 		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 	return file->operations->poll(file, table);
 }
-
-/* mmap(2), "ERRORS": EACCES. What a descriptor may not write, a shared mapping never may. */
-static int map_access(struct file *file, struct map_request *request)
-{
-	bool shared = request->flags & MAPPING_SHARED;
-
-	if (!file_readable(file))
-		return -EACCES;
-	request->prot_max = PAGE_READ | PAGE_WRITE | PAGE_EXEC;
-	if (shared && !file_writable(file))
-		request->prot_max &= ~PAGE_WRITE;
-	if (file->path.mount && file->path.mount->flags & MS_NOEXEC) {
-		if (request->prot & PAGE_EXEC)
-			return -EPERM;
-		request->prot_max &= ~PAGE_EXEC;
-	}
-	return request->prot & ~request->prot_max ? -EACCES : 0;
-}
-
-int file_map(struct file *file, struct map_request *request)
-{
-	int error;
-
-	error = map_access(file, request);
-	if (error)
-		return error;
-	if (!file->operations->map)
-		return -ENODEV;
-	request->file = file;
-	error = file->operations->map(file, request);
-	if (!error && file->vnode && S_ISREG(file->vnode->mode) && !(file->flags & O_NOATIME))
-		vnode_touch(file->vnode, true, false, false);
-	return error;
-}

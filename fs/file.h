@@ -156,11 +156,6 @@ struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, uns
 /* A file of an unnamed vnode (pipe, memfd) under its own name; takes over @vnode. ERR_PTR. */
 struct file *file_create_anonymous(struct vnode *vnode, const char *name,
 				   const struct file_operations *operations, u32 flags, void *private);
-/*
- * mmap(2): fill in @request's object, offset or frame_base and prot_max from its prot, flags and offset
- * (MAPPING_SHARED). @file keeps the object alive; it is not counted. -EACCES, -EPERM (noexec), -ENODEV.
- */
-int file_map(struct file *file, struct map_request *request);
 /* lseek(2). */
 s64 file_seek(struct file *file, s64 offset, int whence);
 /* The next directory entries to @sink, from file->position, which the caller's sink moves. */

@@ -13,6 +13,19 @@ extern char secondary_start[], boot_stack[];
 unsigned long boot_hart_id;
 paddr_t boot_tree_address, kernel_image_physical;
 
+/*
+ * Whom each hart shall run, for a hart that came in by the wrong door (start.S). In .data, for such a hart
+ * may look before the BSS is cleared.
+ */
+struct hart_start {
+	unsigned long id;
+	struct thread *thread;		/* written last */
+};
+extern struct hart_start hart_starts[CPU_MAX];
+struct hart_start hart_starts[CPU_MAX] __attribute__((section(".data")));
+static_assert(sizeof(struct hart_start) == HART_START_SIZE && CPU_MAX == HART_STARTS &&
+	      offsetof(struct hart_start, thread) == HART_START_THREAD, "start.S");
+
 static bool stopping;
 
 void boot_hart_main(unsigned long hart, paddr_t tree, paddr_t image);
@@ -70,6 +83,8 @@ int smp_start(unsigned cpu, struct thread *idle)
 	struct sbi_result result;
 
 	set_stack(idle);
+	hart_starts[cpu].id = harts[cpu].id;
+	store_release(&hart_starts[cpu].thread, idle);
 	/* The new hart must find all that was written so far. */
 	memory_barrier();
 	result = sbi_hart_start(harts[cpu].id, direct_unmap(secondary_start), (unsigned long)idle);

@@ -47,6 +47,16 @@ boot_start:
 	mv	s1, a0
 	mv	s2, a1
 
+	/*
+	 * The first hart boots. Others come here too: where a firmware enters all at once, and because
+	 * OpenSBI before 1.3 lets a hart that is just awake see its start requested before the address
+	 * is written, and jump to the image's entry. Their threads are in the table of smp_start().
+	 */
+	la	t0, boot_claimed
+	li	t1, 1
+	amoswap.w.aqrl t1, t1, (t0)
+	bnez	t1, stray_hart
+
 	la	t0, _bss
 	la	t1, _end
 1:	sd	zero, 0(t0)
@@ -95,6 +105,19 @@ boot_start:
 	call	boot_hart_main
 	j	halt
 
+stray_hart:
+	la	t0, hart_starts
+	li	t1, HART_STARTS
+1:	ld	s2, HART_START_THREAD(t0)
+	fence	r, rw
+	ld	t2, HART_START_ID(t0)
+	beqz	s2, 2f
+	beq	t2, s1, secondary_known
+2:	addi	t0, t0, HART_START_SIZE
+	addi	t1, t1, -1
+	bnez	t1, 1b
+	j	stray_hart
+
 	/* Entry of the other harts, by its physical address (smp.c). */
 	.globl	secondary_start
 	.balign	4
@@ -102,6 +125,7 @@ secondary_start:
 	quiet_hart
 	mv	s1, a0
 	mv	s2, a1
+secondary_known:
 	la	a2, kernel_root
 	call	mmu_enable
 	mv	tp, s2
@@ -182,6 +206,11 @@ message_trap:
 	.asciz	"selene: trap before the page tables are up: scause, sepc"
 message_no_sv39:
 	.asciz	"selene: this CPU has no Sv39: scause, sepc"
+
+	.data
+	.balign	4
+boot_claimed:
+	.word	0
 
 	/*
 	 * The first tables are dead after mmu_init(); then they are the stack of entry.S's last

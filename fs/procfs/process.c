@@ -70,6 +70,8 @@ struct signal_sets {
 
 static struct signal_sets subject_signals(const struct proc_subject *subject)
 {
+	/* exec may exchange the actions, under this lock. */
+	unsigned long state = spin_lock_irqsave(&process_tree_lock);
 	struct signal_actions *actions = subject->process->actions;
 	struct signal_sets sets = { .shared = subject->process->pending.set };
 
@@ -85,6 +87,7 @@ static struct signal_sets subject_signals(const struct proc_subject *subject)
 		else if (handler)
 			sets.caught |= 1ull << i;
 	}
+	spin_unlock_irqrestore(&process_tree_lock, state);
 	return sets;
 }
 

@@ -12,15 +12,17 @@ enum { LINUX_NUMBERS = 512, OWN_SLOT = LINUX_NUMBERS, SLOTS };
 
 static const struct syscall table[SLOTS] = {
 #define SYSCALL(number, name_, handler_, status_, ...)                                             \
-	[(long)(number) < LINUX_NUMBERS ? (long)(number) : OWN_SLOT] = {                                       \
-		.name = #name_, .handler = (handler_), .status = (status_),                        \
+	[(long)(number) < LINUX_NUMBERS ? (long)(number) : OWN_SLOT] = {                           \
+		.name = #name_,                                                                    \
+		.handler = (handler_),                                                             \
+		.status = (status_),                                                               \
 		.arguments = { __VA_ARGS__ },                                                      \
 	},
 #include <abi/table.h>
 #undef SYSCALL
 };
 
-static struct atomic32 unimplemented[SLOTS];	/* the last one: every number above Linux's */
+static struct atomic32 unimplemented[SLOTS]; /* the last one: every number above Linux's */
 
 const struct syscall *syscall_find(long number)
 {
@@ -35,13 +37,15 @@ const struct syscall *syscall_find(long number)
 
 static long count_unimplemented(long number)
 {
-	unsigned long slot = (unsigned long)number < LINUX_NUMBERS ? (unsigned long)number : OWN_SLOT;
+	unsigned long slot = (unsigned long)number < LINUX_NUMBERS ? (unsigned long)number
+								   : OWN_SLOT;
 
 	atomic32_inc(&unimplemented[slot]);
 	return -ENOSYS;
 }
 
-void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *context), void *context)
+void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *context),
+				    void *context)
 {
 	for (long slot = 0; slot < SLOTS; slot++) {
 		u32 count = atomic32_read(&unimplemented[slot]);
@@ -53,8 +57,9 @@ void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *
 
 static long call_handler(const struct syscall *call, const struct trap_frame *frame)
 {
-	return call->handler(trap_argument(frame, 0), trap_argument(frame, 1), trap_argument(frame, 2),
-			     trap_argument(frame, 3), trap_argument(frame, 4), trap_argument(frame, 5));
+	return call->handler(trap_argument(frame, 0), trap_argument(frame, 1),
+			     trap_argument(frame, 2), trap_argument(frame, 3),
+			     trap_argument(frame, 4), trap_argument(frame, 5));
 }
 
 static long call_traced(const struct syscall *call, const struct trap_frame *frame)
@@ -81,7 +86,10 @@ void syscall_dispatch(struct trap_frame *frame)
 	else
 		result = count_unimplemented(trap_syscall_number(frame));
 	trap_set_result(frame, result);
-	/* The signal that interrupted the call may be another thread's by now; the restart is still ours. */
+	/*
+	 * The signal that interrupted the call may be another thread's by now; the restart is still
+	 * ours.
+	 */
 	if (unlikely((unsigned long)(result + ERESTART_RESTARTBLOCK) <=
 		     ERESTART_RESTARTBLOCK - ERESTARTSYS))
 		thread_add_work(thread, WORK_SIGNAL);

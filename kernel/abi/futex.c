@@ -7,7 +7,10 @@
 #include <sched/futex.h>
 
 enum {
-	FUTEX_WAIT = 0, FUTEX_WAIT_BITSET = 9, FUTEX_COMMAND_MASK = 127, FUTEX_CLOCK_REALTIME = 256,
+	FUTEX_WAIT = 0,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_COMMAND_MASK = 127,
+	FUTEX_CLOCK_REALTIME = 256,
 	ROBUST_LIST_HEAD_SIZE = 24,
 };
 
@@ -75,7 +78,8 @@ SYSCALL_3(sys_get_robust_list, tid, head_address, size_address)
 	}
 	head = thread->user->robust_list;
 	thread_put(thread);
-	if (copy_out(size_address, &size, sizeof(size)) || copy_out(head_address, &head, sizeof(head)))
+	if (copy_out(size_address, &size, sizeof(size)) ||
+	    copy_out(head_address, &head, sizeof(head)))
 		return -EFAULT;
 	return 0;
 }

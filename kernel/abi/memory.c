@@ -9,15 +9,29 @@
 #include <proc/credentials.h>
 
 enum {
-	PROT_SEM = 8, PROT_ALL = PAGE_READ | PAGE_WRITE | PAGE_EXEC,
-	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10,
-	MAP_ANONYMOUS = 0x20, MAP_GROWSDOWN = 0x100, MAP_DENYWRITE = 0x800, MAP_EXECUTABLE = 0x1000,
-	MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_NONBLOCK = 0x10000,
-	MAP_STACK = 0x20000, MAP_HUGETLB = 0x40000, MAP_FIXED_NOREPLACE = 0x100000,
+	PROT_SEM = 8,
+	PROT_ALL = PAGE_READ | PAGE_WRITE | PAGE_EXEC,
+	MAP_SHARED = 1,
+	MAP_PRIVATE = 2,
+	MAP_SHARED_VALIDATE = 3,
+	MAP_TYPE = 15,
+	MAP_FIXED = 0x10,
+	MAP_ANONYMOUS = 0x20,
+	MAP_GROWSDOWN = 0x100,
+	MAP_DENYWRITE = 0x800,
+	MAP_EXECUTABLE = 0x1000,
+	MAP_LOCKED = 0x2000,
+	MAP_NORESERVE = 0x4000,
+	MAP_POPULATE = 0x8000,
+	MAP_NONBLOCK = 0x10000,
+	MAP_STACK = 0x20000,
+	MAP_HUGETLB = 0x40000,
+	MAP_FIXED_NOREPLACE = 0x100000,
 	MAP_KNOWN = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |
 		    MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |
 		    MAP_STACK | MAP_FIXED_NOREPLACE,
-	MLOCK_ONFAULT = 1, FLUSH_ICACHE_LOCAL = 1,
+	MLOCK_ONFAULT = 1,
+	FLUSH_ICACHE_LOCAL = 1,
 };
 
 static u64 limit_pages(void)
@@ -28,7 +42,8 @@ static u64 limit_pages(void)
 /* Bytes of RLIMIT_MEMLOCK, in pages; for those who may lock what they like there is no limit. */
 static u64 lock_limit_pages(void)
 {
-	return credentials_capable(CAP_IPC_LOCK) ? ~0ull : process_limit(RLIMIT_MEMLOCK) / PAGE_SIZE;
+	return credentials_capable(CAP_IPC_LOCK) ? ~0ull
+						 : process_limit(RLIMIT_MEMLOCK) / PAGE_SIZE;
 }
 
 /* mmap(2), EACCES and EPERM: what the file's open mode and its mount allow. */
@@ -137,8 +152,11 @@ static int check_lock_limit(const struct map_request *request)
 SYSCALL_6(sys_mmap, address, length, prot, flags, fd, offset)
 {
 	struct map_request request = {
-		.address = address, .length = length, .prot = prot & PROT_ALL,
-		.offset = offset / PAGE_SIZE, .limit_pages = limit_pages(),
+		.address = address,
+		.length = length,
+		.prot = prot & PROT_ALL,
+		.offset = offset / PAGE_SIZE,
+		.limit_pages = limit_pages(),
 	};
 	int error;
 
@@ -178,8 +196,8 @@ SYSCALL_3(sys_mprotect, address, length, prot)
 
 SYSCALL_5(sys_mremap, address, old_length, new_length, flags, new_address)
 {
-	return space_remap(space_current(), address, old_length, new_length, (int)flags, new_address,
-			   limit_pages());
+	return space_remap(space_current(), address, old_length, new_length, (int)flags,
+			   new_address, limit_pages());
 }
 
 SYSCALL_1(sys_brk, brk)

@@ -5,11 +5,27 @@
 #include <proc/credentials.h>
 
 enum {
-	PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS = 7,
-	PR_SET_KEEPCAPS, PR_SET_NAME = 15, PR_GET_NAME, PR_GET_SECCOMP = 21, PR_CAPBSET_READ = 23,
-	PR_GET_SECUREBITS = 27, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER,
-	PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 47,
-	PR_CAP_AMBIENT_IS_SET = 1, PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_LOWER, PR_CAP_AMBIENT_CLEAR_ALL,
+	PR_SET_PDEATHSIG = 1,
+	PR_GET_PDEATHSIG,
+	PR_GET_DUMPABLE,
+	PR_SET_DUMPABLE,
+	PR_GET_KEEPCAPS = 7,
+	PR_SET_KEEPCAPS,
+	PR_SET_NAME = 15,
+	PR_GET_NAME,
+	PR_GET_SECCOMP = 21,
+	PR_CAPBSET_READ = 23,
+	PR_GET_SECUREBITS = 27,
+	PR_SET_CHILD_SUBREAPER = 36,
+	PR_GET_CHILD_SUBREAPER,
+	PR_SET_NO_NEW_PRIVS,
+	PR_GET_NO_NEW_PRIVS,
+	PR_GET_TID_ADDRESS,
+	PR_CAP_AMBIENT = 47,
+	PR_CAP_AMBIENT_IS_SET = 1,
+	PR_CAP_AMBIENT_RAISE,
+	PR_CAP_AMBIENT_LOWER,
+	PR_CAP_AMBIENT_CLEAR_ALL,
 	NAME_SIZE = 16,
 };
 
@@ -55,7 +71,8 @@ static long ambient(unsigned long operation, unsigned long capability)
 	}
 }
 
-static long set_no_new_privileges(unsigned long value, unsigned long a, unsigned long b, unsigned long c)
+static long set_no_new_privileges(unsigned long value, unsigned long a, unsigned long b,
+				  unsigned long c)
 {
 	if (value != 1 || a || b || c)
 		return -EINVAL;

@@ -25,13 +25,18 @@ SYSCALL_5(sys_clone, flags, stack, parent_tid, tls, child_tid)
 	struct clone_request request = {
 		.flags = (u32)flags & ~(u32)EXIT_SIGNAL_MASK & ~(u32)CLONE_DETACHED,
 		.exit_signal = flags & EXIT_SIGNAL_MASK,
-		.child_tid = child_tid, .parent_tid = parent_tid, .stack = stack, .tls = tls,
+		.child_tid = child_tid,
+		.parent_tid = parent_tid,
+		.stack = stack,
+		.tls = tls,
 	};
 
 	return process_clone(&request);
 }
 
-/* What the caller's structure has beyond ours must be 0: it asks for something unknown otherwise. */
+/*
+ * What the caller's structure has beyond ours must be 0: it asks for something unknown otherwise.
+ */
 static int clone_args_in(struct clone_args *args, vaddr_t from, u64 size)
 {
 	u8 extra;
@@ -60,17 +65,22 @@ SYSCALL_2(sys_clone3, user_args, size)
 
 	if (error)
 		return error;
-	if (args.flags & (CLONE_DETACHED | EXIT_SIGNAL_MASK) || args.exit_signal & ~(u64)EXIT_SIGNAL_MASK ||
-	    args.set_tid || args.set_tid_size || args.cgroup)
+	if (args.flags & (CLONE_DETACHED | EXIT_SIGNAL_MASK) ||
+	    args.exit_signal & ~(u64)EXIT_SIGNAL_MASK || args.set_tid || args.set_tid_size ||
+	    args.cgroup)
 		return -EINVAL;
 	if (args.flags & (CLONE_THREAD | CLONE_PARENT) && args.exit_signal)
 		return -EINVAL;
 	if (!args.stack != !args.stack_size || args.stack + args.stack_size < args.stack)
 		return -EINVAL;
 	request = (struct clone_request){
-		.flags = args.flags, .pidfd = args.pidfd, .child_tid = args.child_tid,
-		.parent_tid = args.parent_tid, .exit_signal = (u32)args.exit_signal,
-		.stack = args.stack + args.stack_size, .tls = args.tls,
+		.flags = args.flags,
+		.pidfd = args.pidfd,
+		.child_tid = args.child_tid,
+		.parent_tid = args.parent_tid,
+		.exit_signal = (u32)args.exit_signal,
+		.stack = args.stack + args.stack_size,
+		.tls = args.tls,
 	};
 	return process_clone(&request);
 }
@@ -180,8 +190,8 @@ static int wait_info_out(vaddr_t address, const struct wait_result *result, bool
 
 SYSCALL_5(sys_waitid, which_argument, id_argument, info, options_argument, usage)
 {
-	const u32 known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE |
-			  __WALL;
+	const u32 known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			  __WCLONE | __WALL;
 	u32 options = (u32)options_argument;
 	s32 id = (s32)id_argument;
 	int which = (int)which_argument;
@@ -192,7 +202,8 @@ SYSCALL_5(sys_waitid, which_argument, id_argument, info, options_argument, usage
 		return -EINVAL;
 	if (which == P_PIDFD)
 		return -EBADF;
-	if (which < P_ALL || which > P_PIDFD || (which == P_PID && id <= 0) || (which == P_PGID && id < 0))
+	if (which < P_ALL || which > P_PIDFD || (which == P_PID && id <= 0) ||
+	    (which == P_PGID && id < 0))
 		return -EINVAL;
 	if (which == P_PGID && !id)
 		id = process_current()->group_id->number;
@@ -233,8 +244,9 @@ static long group_or_session(s32 pid, bool session)
 	if (!process)
 		return -ESRCH;
 	state = tree_lock();
-	number = process->state == PROCESS_DEAD ? -ESRCH :
-		 session ? process->session_id->number : process->group_id->number;
+	number = process->state == PROCESS_DEAD ? -ESRCH
+		 : session			? process->session_id->number
+						: process->group_id->number;
 	tree_unlock(state);
 	process_put(process);
 	return number;

@@ -7,8 +7,15 @@
 #include <sched/cpu.h>
 
 enum {
-	SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE = 5, SCHED_DEADLINE,
-	PRIORITY_MAX = 99, MASK_SIZE = sizeof(u64), ATTRIBUTES_MIN = 48,
+	SCHED_OTHER,
+	SCHED_FIFO,
+	SCHED_RR,
+	SCHED_BATCH,
+	SCHED_IDLE = 5,
+	SCHED_DEADLINE,
+	PRIORITY_MAX = 99,
+	MASK_SIZE = sizeof(u64),
+	ATTRIBUTES_MIN = 48,
 	SLICE_NS = 4000000,
 };
 
@@ -77,7 +84,10 @@ SYSCALL_3(sys_sched_getaffinity, tid, size, address)
 	return copy_out(address, &mask, sizeof(mask)) ? -EFAULT : MASK_SIZE;
 }
 
-/* The priority of SCHED_OTHER is 0; the real-time policies, which need rights on Linux, do not exist. */
+/*
+ * The priority of SCHED_OTHER is 0; the real-time policies, which need rights on Linux, do not
+ * exist.
+ */
 static long check_policy(s32 tid, int policy, s32 priority)
 {
 	long error = exists(tid);
@@ -228,7 +238,10 @@ SYSCALL_3(sys_getcpu, cpu_address, node_address, unused)
 
 enum { MEMBARRIER_QUERY = 0, MEMBARRIER_GLOBAL = 1 };
 
-/* A thread that ran on every CPU has made each of them pass a switch, which orders its memory accesses. */
+/*
+ * A thread that ran on every CPU has made each of them pass a switch, which orders its memory
+ * accesses.
+ */
 static void visit_every_cpu(void)
 {
 	struct thread *thread = thread_current();

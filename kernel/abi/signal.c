@@ -77,7 +77,7 @@ SYSCALL_4(sys_rt_sigaction, signo, new, old, size)
 
 	if (size != SET_SIZE)
 		return -EINVAL;
-	if (new && copy_in(&action, new, sizeof(action)))
+	if (new &&copy_in(&action, new, sizeof(action)))
 		return -EFAULT;
 	error = signal_set_action((int)signo, new ? &action : NULL, &former);
 	if (error)
@@ -121,8 +121,8 @@ SYSCALL_2(sys_rt_sigpending, address, size)
 }
 
 /*
- * A signal of the set may arrive blocked, or not blocked and then interrupt: it is looked for once more
- * after each wake-up. waiting_set keeps its sender from taking the default action.
+ * A signal of the set may arrive blocked, or not blocked and then interrupt: it is looked for once
+ * more after each wake-up. waiting_set keeps its sender from taking the default action.
  */
 static int wait_for_signal(u64 set, struct signal_info *info, u64 deadline)
 {
@@ -170,7 +170,9 @@ SYSCALL_4(sys_rt_sigtimedwait, user_set, user_info, timeout, size)
 
 SYSCALL_2(sys_rt_sigsuspend, address, size)
 {
-	int error = size != SET_SIZE ? -EINVAL : address ? signal_mask_begin(address, size) : -EFAULT;
+	int error = size != SET_SIZE ? -EINVAL
+		    : address	     ? signal_mask_begin(address, size)
+				     : -EFAULT;
 
 	if (error)
 		return error;
@@ -202,7 +204,8 @@ SYSCALL_0(sys_rt_sigreturn)
 
 static bool is_on_stack(const struct signal_stack *stack, vaddr_t sp)
 {
-	return !((u32)stack->flags & SS_AUTODISARM) && sp > stack->sp && sp - stack->sp <= stack->size;
+	return !((u32)stack->flags & SS_AUTODISARM) && sp > stack->sp &&
+	       sp - stack->sp <= stack->size;
 }
 
 SYSCALL_2(sys_sigaltstack, new, old)
@@ -278,7 +281,7 @@ SYSCALL_3(sys_setitimer, which, new, old)
 	struct interval_value value = { 0 };
 	int error;
 
-	if (new && copy_in(&value, new, sizeof(value)))
+	if (new &&copy_in(&value, new, sizeof(value)))
 		return -EFAULT;
 	if (time_value(value.interval_seconds, value.interval_microseconds, &timer.interval) ||
 	    time_value(value.seconds, value.microseconds, &timer.value))

@@ -1,21 +1,36 @@
 #pragma once
 /*
- * The system-call table (abi/table.h) is the one source of the dispatcher, the tracer's decoding, the
- * coverage page and the fuzzer's grammar: SYSCALL(number, name, handler, status, arguments…).
- * A handler takes its arguments as unsigned longs and returns a result or -errno.
+ * The system-call table (abi/table.h) is the one source of the dispatcher, the tracer's decoding,
+ * the coverage page and the fuzzer's grammar: SYSCALL(number, name, handler, status, arguments…). A
+ * handler takes its arguments as unsigned longs and returns a result or -errno.
  */
 #include <lib/types.h>
 
 /* How the tracer prints an argument, and what the fuzzer puts there. */
 enum argument_kind {
-	ARG_NONE, ARG_INT, ARG_UNSIGNED, ARG_HEX, ARG_FD, ARG_DIRFD, ARG_PATH, ARG_STRING, ARG_BUFFER_IN,
-	ARG_BUFFER_OUT, ARG_POINTER, ARG_SIZE, ARG_FLAGS, ARG_MODE, ARG_SIGNAL, ARG_PID, ARG_OFFSET,
+	ARG_NONE,
+	ARG_INT,
+	ARG_UNSIGNED,
+	ARG_HEX,
+	ARG_FD,
+	ARG_DIRFD,
+	ARG_PATH,
+	ARG_STRING,
+	ARG_BUFFER_IN,
+	ARG_BUFFER_OUT,
+	ARG_POINTER,
+	ARG_SIZE,
+	ARG_FLAGS,
+	ARG_MODE,
+	ARG_SIGNAL,
+	ARG_PID,
+	ARG_OFFSET,
 };
 
 enum syscall_status { SYSCALL_COMPLETE, SYSCALL_PARTIAL };
 
-typedef long syscall_handler(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
-			     unsigned long);
+typedef long syscall_handler(unsigned long, unsigned long, unsigned long, unsigned long,
+			     unsigned long, unsigned long);
 
 struct syscall {
 	const char *name;
@@ -27,7 +42,8 @@ struct syscall {
 /* NULL: not in the table (ENOSYS). */
 const struct syscall *syscall_find(long number);
 /* How often @number got ENOSYS: for /proc/selene/unimplemented; visit until false. */
-void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *context), void *context);
+void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *context),
+				    void *context);
 
 /* struct timespec of the 64-bit ABI, and checked conversion to ns (-EINVAL). */
 struct time_spec {

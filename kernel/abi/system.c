@@ -18,18 +18,19 @@
 
 enum { NAME_SIZE = 65, NS_PER_SECOND = 1000000000 };
 
-struct names {			/* struct new_utsname */
+struct names { /* struct new_utsname */
 	char system[NAME_SIZE], node[NAME_SIZE], release[NAME_SIZE], version[NAME_SIZE],
 		machine[NAME_SIZE], domain[NAME_SIZE];
 };
 
 static struct spinlock names_lock = SPINLOCK_INIT(RANK_PROCESS);
-static char node_name[NAME_SIZE] = "selene";	/* [names_lock] */
-static char domain_name[NAME_SIZE] = "(none)";	/* [names_lock] */
+static char node_name[NAME_SIZE] = "selene";   /* [names_lock] */
+static char domain_name[NAME_SIZE] = "(none)"; /* [names_lock] */
 
 SYSCALL_1(sys_uname, address)
 {
-	struct names names = { .system = "Linux", .release = "6.12.0-selene",
+	struct names names = { .system = "Linux",
+			       .release = "6.12.0-selene",
 			       .version = "#1 Selene " SELENE_VERSION " SMP" };
 
 	strlcpy(names.machine, cpu_machine_name, sizeof(names.machine));
@@ -66,7 +67,7 @@ SYSCALL_2(sys_setdomainname, name, size)
 	return set_name(domain_name, name, (s32)size);
 }
 
-struct system_info {		/* struct sysinfo */
+struct system_info { /* struct sysinfo */
 	s64 uptime;
 	u64 loads[3], total, free, shared, buffers, swap_total, swap_free;
 	u16 processes, padding;
@@ -103,7 +104,8 @@ static long change_limit(s32 pid, unsigned resource, vaddr_t new_address, vaddr_
 	process = process_find(pid ? pid : process_current()->id->number);
 	if (!process)
 		return -ESRCH;
-	if (process != process_current() && process->credentials.uid != credentials_current()->uid &&
+	if (process != process_current() &&
+	    process->credentials.uid != credentials_current()->uid &&
 	    !credentials_capable(CAP_SYS_RESOURCE))
 		error = -EPERM;
 	else
@@ -160,8 +162,14 @@ SYSCALL_1(sys_personality, persona)
 	return old;
 }
 
-enum { GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4, RANDOM_BLOCK = 256, RANDOM_MAX = 1 << 25 };
-#define RANDOM_RETRY (10ul * 1000 * 1000)	/* ns */
+enum {
+	GRND_NONBLOCK = 1,
+	GRND_RANDOM = 2,
+	GRND_INSECURE = 4,
+	RANDOM_BLOCK = 256,
+	RANDOM_MAX = 1 << 25
+};
+#define RANDOM_RETRY (10ul * 1000 * 1000) /* ns */
 
 static int wait_for_random(unsigned long flags)
 {
@@ -204,11 +212,22 @@ SYSCALL_3(sys_getrandom, address, size_argument, flags)
 
 /* syslog(2) as dmesg uses it. */
 enum {
-	SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ_ALL = 3, SYSLOG_READ_CLEAR, SYSLOG_CLEAR, SYSLOG_CONSOLE_OFF,
-	SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_BUFFER = 10,
-	SYSLOG_BLOCK = 4096, LOG_RING_SIZE = 128 << 10, LEVEL_DEFAULT = 7, LEVEL_MIN = 1, LEVEL_MAX = 8,
+	SYSLOG_CLOSE,
+	SYSLOG_OPEN,
+	SYSLOG_READ_ALL = 3,
+	SYSLOG_READ_CLEAR,
+	SYSLOG_CLEAR,
+	SYSLOG_CONSOLE_OFF,
+	SYSLOG_CONSOLE_ON,
+	SYSLOG_CONSOLE_LEVEL,
+	SYSLOG_SIZE_BUFFER = 10,
+	SYSLOG_BLOCK = 4096,
+	LOG_RING_SIZE = 128 << 10,
+	LEVEL_DEFAULT = 7,
+	LEVEL_MIN = 1,
+	LEVEL_MAX = 8,
 };
-static u64 syslog_cleared;	/* [atomic] what came before is not shown any more */
+static u64 syslog_cleared; /* [atomic] what came before is not shown any more */
 
 /* How many bytes there are to show, in records as log_read() formats them. */
 static u64 log_size(u64 sequence, char *block)
@@ -296,14 +315,18 @@ SYSCALL_3(sys_syslog, type, address, size)
 }
 
 /* reboot(2): two magic numbers keep a stray call from doing harm. */
-enum { REBOOT_MAGIC2 = 0x28121969, REBOOT_MAGIC2A = 0x05121996, REBOOT_MAGIC2B = 0x16041998,
-       REBOOT_MAGIC2C = 0x20112000 };
-#define REBOOT_MAGIC1 0xfee1deadu
-#define REBOOT_RESTART 0x01234567u
-#define REBOOT_RESTART2 0xa1b2c3d4u
-#define REBOOT_HALT 0xcdef0123u
+enum {
+	REBOOT_MAGIC2 = 0x28121969,
+	REBOOT_MAGIC2A = 0x05121996,
+	REBOOT_MAGIC2B = 0x16041998,
+	REBOOT_MAGIC2C = 0x20112000
+};
+#define REBOOT_MAGIC1	 0xfee1deadu
+#define REBOOT_RESTART	 0x01234567u
+#define REBOOT_RESTART2	 0xa1b2c3d4u
+#define REBOOT_HALT	 0xcdef0123u
 #define REBOOT_POWER_OFF 0x4321fedcu
-#define REBOOT_CAD_OFF 0u
+#define REBOOT_CAD_OFF	 0u
 
 SYSCALL_4(sys_reboot, magic1, magic2, command, argument)
 {
@@ -311,9 +334,8 @@ SYSCALL_4(sys_reboot, magic1, magic2, command, argument)
 
 	if (!credentials_capable(CAP_SYS_BOOT))
 		return -EPERM;
-	if ((u32)magic1 != REBOOT_MAGIC1 ||
-	    (second != REBOOT_MAGIC2 && second != REBOOT_MAGIC2A && second != REBOOT_MAGIC2B &&
-	     second != REBOOT_MAGIC2C))
+	if ((u32)magic1 != REBOOT_MAGIC1 || (second != REBOOT_MAGIC2 && second != REBOOT_MAGIC2A &&
+					     second != REBOOT_MAGIC2B && second != REBOOT_MAGIC2C))
 		return -EINVAL;
 	switch ((u32)command) {
 	case REBOOT_RESTART:

@@ -1,7 +1,7 @@
 /*
- * The system calls (design 5), with the numbers of asm-generic/unistd.h: SYSCALL(number, name, handler, status,
- * argument kinds…). No #pragma once: each user defines SYSCALL and includes the list. Far above them
- * lies Selene's own spawn. Calls that are not here get ENOSYS and are counted.
+ * The system calls (design 5), with the numbers of asm-generic/unistd.h: SYSCALL(number, name,
+ * handler, status, argument kinds…). No #pragma once: each user defines SYSCALL and includes the
+ * list. Far above them lies Selene's own spawn. Calls that are not here get ENOSYS and are counted.
  */
 #include <abi/fs_table.h>
 SYSCALL(90, capget, sys_capget, SYSCALL_COMPLETE, ARG_POINTER, ARG_POINTER)

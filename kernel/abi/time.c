@@ -10,12 +10,22 @@
 
 enum { NS_PER_SECOND = 1000000000, NS_PER_MICROSECOND = 1000, NS_PER_CLOCK_TICK = 10000000 };
 enum {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-	CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
-	CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI = 11,
+	CLOCK_REALTIME,
+	CLOCK_MONOTONIC,
+	CLOCK_PROCESS_CPUTIME_ID,
+	CLOCK_THREAD_CPUTIME_ID,
+	CLOCK_MONOTONIC_RAW,
+	CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE,
+	CLOCK_BOOTTIME,
+	CLOCK_REALTIME_ALARM,
+	CLOCK_BOOTTIME_ALARM,
+	CLOCK_TAI = 11,
 	TIMER_ABSTIME = 1,
 	/* clock_getcpuclockid(3): negative ids hold a pid and what to measure. */
-	CPU_CLOCK_KIND = 3, CPU_CLOCK_THREAD = 4, CPU_CLOCK_USED = 2,
+	CPU_CLOCK_KIND = 3,
+	CPU_CLOCK_THREAD = 4,
+	CPU_CLOCK_USED = 2,
 };
 #define NS_MAX ((u64)INT64_MAX)
 
@@ -38,7 +48,8 @@ int time_spec_in(vaddr_t address, u64 *ns)
 int time_spec_out(vaddr_t address, u64 ns)
 {
 	struct time_spec time = {
-		.seconds = (s64)(ns / NS_PER_SECOND), .nanoseconds = (s64)(ns % NS_PER_SECOND),
+		.seconds = (s64)(ns / NS_PER_SECOND),
+		.nanoseconds = (s64)(ns % NS_PER_SECOND),
 	};
 
 	return copy_out(address, &time, sizeof(time));
@@ -65,7 +76,10 @@ static u64 thread_cpu_time(struct thread *thread)
 	return user + system;
 }
 
-/* User time, or all of it: what is user time is only sampled, so the kinds before it are not offered. */
+/*
+ * User time, or all of it: what is user time is only sampled, so the kinds before it are not
+ * offered.
+ */
 static int read_cpu_clock(int clock, u64 *ns)
 {
 	s32 id = ~(clock >> 3);
@@ -241,7 +255,8 @@ SYSCALL_4(sys_clock_nanosleep, clock_argument, flags, request, remainder)
 	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
 		offset = time_realtime_offset();
 	else if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock != CLOCK_THREAD_CPUTIME_ID && !read_clock(clock, &unused) ? -EOPNOTSUPP : -EINVAL;
+		return clock != CLOCK_THREAD_CPUTIME_ID && !read_clock(clock, &unused) ? -EOPNOTSUPP
+										       : -EINVAL;
 	error = time_spec_in(request, &ns);
 	if (error)
 		return error;

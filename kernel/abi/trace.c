@@ -11,9 +11,10 @@ enum { TRACE_STRING = 48 };
 
 static void put_text(struct syscall_trace *trace, const char *text)
 {
-	trace->length = MIN(trace->length + (size_t)scnprintf(trace->line + trace->length,
-							     TRACE_LINE - trace->length, "%s", text),
-			    (size_t)TRACE_LINE - 1);
+	trace->length =
+		MIN(trace->length + (size_t)scnprintf(trace->line + trace->length,
+						      TRACE_LINE - trace->length, "%s", text),
+		    (size_t)TRACE_LINE - 1);
 }
 
 static void put_string(struct syscall_trace *trace, vaddr_t address)
@@ -69,10 +70,12 @@ void syscall_trace_enter(struct syscall_trace *trace, const struct syscall *call
 	struct thread *thread = thread_current();
 	long number = trap_syscall_number(frame);
 
-	trace->length = (size_t)scnprintf(trace->line, TRACE_LINE, "%s[%d] ", thread->name, thread->tid);
+	trace->length =
+		(size_t)scnprintf(trace->line, TRACE_LINE, "%s[%d] ", thread->name, thread->tid);
 	if (!call) {
 		trace->length += (size_t)scnprintf(trace->line + trace->length,
-						   TRACE_LINE - trace->length, "syscall_%ld(", number);
+						   TRACE_LINE - trace->length, "syscall_%ld(",
+						   number);
 	} else {
 		put_text(trace, call->name);
 		put_text(trace, "(");

@@ -1,5 +1,8 @@
 #pragma once
-/* The system-call tracer: one line of the log per call of a thread that has WORK_TRACE (trace=syscalls). */
+/*
+ * The system-call tracer: one line of the log per call of a thread that has WORK_TRACE
+ * (trace=syscalls).
+ */
 #include <abi/syscall.h>
 
 struct trap_frame;

@@ -239,7 +239,8 @@ int arguments_write(const struct arguments *arguments, struct space *space, vadd
 	while (!error && at < arguments->used) {
 		size_t size = MIN(arguments->used - at, (u64)PAGE_SIZE - at % PAGE_SIZE);
 
-		error = write_all(space, to, arguments->pages[at / PAGE_SIZE] + at % PAGE_SIZE, size);
+		error = write_all(space, to, arguments->pages[at / PAGE_SIZE] + at % PAGE_SIZE,
+				  size);
 		at += size;
 		to += size;
 	}

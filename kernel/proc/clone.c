@@ -11,9 +11,9 @@
 #include <proc/tree.h>
 
 #define CLONE_KNOWN                                                                                \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | CLONE_VFORK |           \
-	 CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |         \
-	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |   \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | CLONE_VFORK |          \
+	 CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |        \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |  \
 	 CLONE_CLEAR_SIGHAND)
 
 static int check_flags(const struct clone_request *request)
@@ -219,7 +219,9 @@ int child_link(struct child *child, bool as_sibling, u32 exit_signal)
 	return error;
 }
 
-/* The child's first steps, in its own space. As on Linux, a tid that cannot be written is no error. */
+/*
+ * The child's first steps, in its own space. As on Linux, a tid that cannot be written is no error.
+ */
 static void child_entry(void *child_tid)
 {
 	s32 tid = thread_current()->tid;
@@ -243,19 +245,23 @@ static void prepare_registers(const struct child *child, const struct clone_requ
 	thread_fpu_fork(thread);
 	if (request->flags & CLONE_CHILD_CLEARTID)
 		child->user->clear_child_tid = request->child_tid;
-	/* sigaltstack(2): a thread that shares memory starts without; vfork's borrows its parent's. */
+	/*
+	 * sigaltstack(2): a thread that shares memory starts without; vfork's borrows its parent's.
+	 */
 	if ((request->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
 		child->user->stack = parent->user->stack;
 }
 
 /*
  * The queue is on the parent's stack. The child wakes it under the tree lock, after it cleared
- * vfork_done; a parent that is killed clears it itself. Either way, once the lock was had, nobody uses the queue.
+ * vfork_done; a parent that is killed clears it itself. Either way, once the lock was had, nobody
+ * uses the queue.
  */
 static void wait_for_vfork(struct process *child, struct wait_queue *queue)
 {
 	unsigned long state;
-	int error = wait_event_mode(queue, !READ_ONCE(child->vfork_done), WAIT_FOREVER, WAIT_KILLABLE);
+	int error =
+		wait_event_mode(queue, !READ_ONCE(child->vfork_done), WAIT_FOREVER, WAIT_KILLABLE);
 
 	state = tree_lock();
 	if (error)

@@ -13,7 +13,8 @@ bool credentials_capable(enum capability capability)
 void credentials_init_root(struct credentials *credentials)
 {
 	*credentials = (struct credentials){
-		.capabilities_effective = CAP_ALL, .capabilities_permitted = CAP_ALL,
+		.capabilities_effective = CAP_ALL,
+		.capabilities_permitted = CAP_ALL,
 	};
 }
 
@@ -85,7 +86,7 @@ int credentials_set_reuid(u32 uid, u32 euid)
 	u32 old_uid = new.uid;
 
 	if (!credentials_capable(CAP_SETUID)) {
-		if (uid != ID_UNCHANGED && uid != new.uid && uid != new.euid)
+		if (uid != ID_UNCHANGED && uid != new.uid &&uid != new.euid)
 			return -EPERM;
 		if (euid != ID_UNCHANGED && !is_own_uid(euid))
 			return -EPERM;
@@ -143,7 +144,7 @@ int credentials_set_regid(u32 gid, u32 egid)
 	u32 old_gid = new.gid;
 
 	if (!credentials_capable(CAP_SETGID)) {
-		if (gid != ID_UNCHANGED && gid != new.gid && gid != new.egid)
+		if (gid != ID_UNCHANGED && gid != new.gid &&gid != new.egid)
 			return -EPERM;
 		if (egid != ID_UNCHANGED && !is_own_gid(egid))
 			return -EPERM;
@@ -207,8 +208,9 @@ u32 credentials_set_fsgid(u32 gid)
 }
 
 /*
- * The list is read without a lock by every permission check, so that its memory stays until the process
- * ends: a longer list gets a new block of at least twice the size, which bounds what is kept.
+ * The list is read without a lock by every permission check, so that its memory stays until the
+ * process ends: a longer list gets a new block of at least twice the size, which bounds what is
+ * kept.
  */
 struct group_block {
 	struct group_block *older;

@@ -1,18 +1,40 @@
 #pragma once
 /*
- * User and group ids, capabilities: credentials(7), capabilities(7). Of the process, not of each thread: C
- * libraries set those of all threads anyway.
+ * User and group ids, capabilities: credentials(7), capabilities(7). Of the process, not of each
+ * thread: C libraries set those of all threads anyway.
  */
 #include <proc/process.h>
 
 enum capability {
-	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID,
-	CAP_SETUID, CAP_SETPCAP, CAP_LINUX_IMMUTABLE, CAP_NET_BIND_SERVICE, CAP_NET_BROADCAST,
-	CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK, CAP_IPC_OWNER, CAP_SYS_MODULE, CAP_SYS_RAWIO,
-	CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_SYS_PACCT, CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE,
-	CAP_SYS_RESOURCE, CAP_SYS_TIME, CAP_LAST = 40,
+	CAP_CHOWN,
+	CAP_DAC_OVERRIDE,
+	CAP_DAC_READ_SEARCH,
+	CAP_FOWNER,
+	CAP_FSETID,
+	CAP_KILL,
+	CAP_SETGID,
+	CAP_SETUID,
+	CAP_SETPCAP,
+	CAP_LINUX_IMMUTABLE,
+	CAP_NET_BIND_SERVICE,
+	CAP_NET_BROADCAST,
+	CAP_NET_ADMIN,
+	CAP_NET_RAW,
+	CAP_IPC_LOCK,
+	CAP_IPC_OWNER,
+	CAP_SYS_MODULE,
+	CAP_SYS_RAWIO,
+	CAP_SYS_CHROOT,
+	CAP_SYS_PTRACE,
+	CAP_SYS_PACCT,
+	CAP_SYS_ADMIN,
+	CAP_SYS_BOOT,
+	CAP_SYS_NICE,
+	CAP_SYS_RESOURCE,
+	CAP_SYS_TIME,
+	CAP_LAST = 40,
 };
-#define CAP_ALL ((1ull << (CAP_LAST + 1)) - 1)
+#define CAP_ALL	     ((1ull << (CAP_LAST + 1)) - 1)
 #define ID_UNCHANGED ((u32)-1)
 
 /* Has the current process @capability in its effective set? */
@@ -40,8 +62,8 @@ void credentials_free_groups(struct process *process);
 int credentials_set_capabilities(u64 effective, u64 permitted, u64 inheritable);
 
 /*
- * What execve(2) makes of @old: @set_uid, @set_gid are the file's owner where its set-id bits count, else
- * ID_UNCHANGED. True: the program runs with rights that its caller lacks (AT_SECURE).
+ * What execve(2) makes of @old: @set_uid, @set_gid are the file's owner where its set-id bits
+ * count, else ID_UNCHANGED. True: the program runs with rights that its caller lacks (AT_SECURE).
  */
 bool credentials_for_exec(const struct credentials *old, u32 set_uid, u32 set_gid,
 			  struct credentials *new);

@@ -8,10 +8,16 @@
 #include <proc/elf.h>
 
 enum {
-	PT_LOAD = 1, PT_INTERP = 3, PT_GNU_STACK = 0x6474e551,
-	PF_X = 1, PF_W = 2, PF_R = 4,
-	CLASS_64 = 2, DATA_LITTLE = 1, VERSION_CURRENT = 1,
-	HEADERS_MAX = 65536 / ELF_PROGRAM_HEADER_SIZE,	/* Linux's limit: 64 KiB of them */
+	PT_LOAD = 1,
+	PT_INTERP = 3,
+	PT_GNU_STACK = 0x6474e551,
+	PF_X = 1,
+	PF_W = 2,
+	PF_R = 4,
+	CLASS_64 = 2,
+	DATA_LITTLE = 1,
+	VERSION_CURRENT = 1,
+	HEADERS_MAX = 65536 / ELF_PROGRAM_HEADER_SIZE, /* Linux's limit: 64 KiB of them */
 };
 
 struct file_header {
@@ -81,8 +87,11 @@ static int add_segment(struct elf *elf, const struct program_header *header)
 	if (header->align > PAGE_SIZE && is_power_of_two(header->align) && header->align < USER_END)
 		elf->align = MAX(elf->align, header->align);
 	elf->segments[elf->count++] = (struct elf_segment){
-		.offset = header->offset, .vaddr = header->vaddr,
-		.filesz = header->filesz, .memsz = header->memsz, .prot = prot_of(header->flags),
+		.offset = header->offset,
+		.vaddr = header->vaddr,
+		.filesz = header->filesz,
+		.memsz = header->memsz,
+		.prot = prot_of(header->flags),
 	};
 	return 0;
 }
@@ -117,7 +126,10 @@ static int take_header(struct file *file, struct elf *elf, const struct program_
 	}
 }
 
-/* AT_PHDR: where the program will find its own headers, if a segment's file part covers all of them. */
+/*
+ * AT_PHDR: where the program will find its own headers, if a segment's file part covers all of
+ * them.
+ */
 static u64 find_headers(const struct elf *elf, u64 offset, u64 size)
 {
 	for (unsigned i = 0; i < elf->count; i++) {

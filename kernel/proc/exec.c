@@ -14,10 +14,12 @@
 #include <proc/tree.h>
 
 enum {
-	SCRIPT_DEPTH_MAX = 5,		/* execve(2): interpreters of interpreters */
+	SCRIPT_DEPTH_MAX = 5, /* execve(2): interpreters of interpreters */
 	S_IXGRP = 010,
-	ADDR_NO_RANDOMIZE = 0x0040000, PERSONALITY_CLEARED_BY_SETID = 0x0fff0000,
-	AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000,
+	ADDR_NO_RANDOMIZE = 0x0040000,
+	PERSONALITY_CLEARED_BY_SETID = 0x0fff0000,
+	AT_SYMLINK_NOFOLLOW = 0x100,
+	AT_EMPTY_PATH = 0x1000,
 };
 
 void program_init(struct program *program)
@@ -51,7 +53,7 @@ static void choose_credentials(struct program *program, struct file *file)
 	const struct vnode *vnode = file->vnode;
 	u32 uid = ID_UNCHANGED, gid = ID_UNCHANGED;
 
-	if (!own->no_new_privileges && !(file->path.mount->flags & MS_NOSUID)) {
+	if (!own->no_new_privileges && file->path.mount && !(file->path.mount->flags & MS_NOSUID)) {
 		if (vnode->mode & S_ISUID)
 			uid = vnode->uid;
 		if ((vnode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -64,7 +66,9 @@ static int build_image(struct program *program, struct file *file, const char *n
 {
 	struct process *process = process_current();
 	struct image_request request = {
-		.file = file, .name = name, .arguments = &program->arguments,
+		.file = file,
+		.name = name,
+		.arguments = &program->arguments,
 		.credentials = &program->credentials,
 		.stack_limit = process->limits[RLIMIT_STACK].soft,
 		.space_limit = process->limits[RLIMIT_AS].soft,
@@ -76,7 +80,10 @@ static int build_image(struct program *program, struct file *file, const char *n
 	return image_build(&request, &program->image);
 }
 
-/* @head says what to do: 0: it is an ELF file; 1: *@file is now the interpreter of a script; -errno. */
+/*
+ * @head says what to do: 0: it is an ELF file; 1: *@file is now the interpreter of a script;
+ * -errno.
+ */
 static int resolve_head(struct program *program, struct file **file, char *head, const char *script)
 {
 	ssize_t size = file_read_kernel(*file, head, SCRIPT_HEAD_SIZE, 0);
@@ -131,7 +138,10 @@ static int resolve_and_build(struct program *program, struct file **file, const 
 	return result;
 }
 
-/* What other processes share must become the program's own; that may fail, so it comes before the swap. */
+/*
+ * What other processes share must become the program's own; that may fail, so it comes before the
+ * swap.
+ */
 static int unshare(struct program *program)
 {
 	struct process *process = process_current();
@@ -170,8 +180,8 @@ int program_load(struct program *program, int fd, const char *path, unsigned loo
 }
 
 /*
- * The process keeps its pid whichever thread does the exec: that thread takes the leader's tid. All others
- * have left the tree, so that nobody else looks at the ids that change.
+ * The process keeps its pid whichever thread does the exec: that thread takes the leader's tid. All
+ * others have left the tree, so that nobody else looks at the ids that change.
  */
 static void become_leader(void)
 {
@@ -233,7 +243,10 @@ static void swap_files(struct program *program)
 	file_table_close_on_exec(process->files);
 }
 
-/* Senders read process->actions under the tree lock, and nobody of this process is left to hold the old. */
+/*
+ * Senders read process->actions under the tree lock, and nobody of this process is left to hold the
+ * old.
+ */
 static void swap_signals(struct program *program)
 {
 	struct process *process = process_current();

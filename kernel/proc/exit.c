@@ -29,8 +29,8 @@ void process_begin_exit_locked(struct process *process, int status)
 }
 
 /*
- * set_tid_address(2): the word is cleared where somebody is left to look at it. Errors are the program's
- * own affair, as on Linux.
+ * set_tid_address(2): the word is cleared where somebody is left to look at it. Errors are the
+ * program's own affair, as on Linux.
  */
 static void release_user_memory(struct user_thread *user, struct space *space)
 {
@@ -40,7 +40,8 @@ static void release_user_memory(struct user_thread *user, struct space *space)
 	if (user->robust_list)
 		futex_exit_robust(user->robust_list, user->thread->tid);
 	user->robust_list = 0;
-	if (user->clear_child_tid && shared && !copy_out(user->clear_child_tid, &zero, sizeof(zero)))
+	if (user->clear_child_tid && shared &&
+	    !copy_out(user->clear_child_tid, &zero, sizeof(zero)))
 		futex_wake_cleared(user->clear_child_tid);
 	user->clear_child_tid = 0;
 }
@@ -160,7 +161,8 @@ static bool group_has_stopped_locked(struct id *group)
 /* POSIX _exit(): a group that becomes orphaned with a stopped member is told, and goes on. */
 static void rescue_group_locked(struct id *group, struct process *except)
 {
-	struct signal_info hangup = signal_info_kernel(SIGHUP), resume = signal_info_kernel(SIGCONT);
+	struct signal_info hangup = signal_info_kernel(SIGHUP),
+			   resume = signal_info_kernel(SIGCONT);
 	struct process *process;
 
 	if (!process_group_orphaned_locked(group, except) || !group_has_stopped_locked(group))
@@ -175,7 +177,8 @@ static void reparent_child_locked(struct process *child, struct process *to)
 {
 	struct process *from = child->parent;
 	struct signal_info death = signal_info_kernel(child->death_signal);
-	bool group_at_risk = child->group_id != from->group_id && child->session_id == from->session_id;
+	bool group_at_risk = child->group_id != from->group_id &&
+			     child->session_id == from->session_id;
 
 	list_remove_init(&child->sibling);
 	child->parent = to;
@@ -329,8 +332,8 @@ int process_end_other_threads(void)
 	tree_unlock(state);
 	if (error)
 		return error;
-	error = wait_event_mode(&process->exit_wait, READ_ONCE(process->thread_count) == 1, WAIT_FOREVER,
-				WAIT_KILLABLE);
+	error = wait_event_mode(&process->exit_wait, READ_ONCE(process->thread_count) == 1,
+				WAIT_FOREVER, WAIT_KILLABLE);
 	state = signal_lock(process);
 	process->execing = false;
 	signal_unlock(process, state);

@@ -7,8 +7,9 @@
 #include <proc/process.h>
 
 /*
- * mm-hazards 9: a fault that repeats although the entry permits the access is a stale translation of this
- * CPU; dropping it is always allowed. (Other threads may rightly cause any number of repetitions.)
+ * mm-hazards 9: a fault that repeats although the entry permits the access is a stale translation
+ * of this CPU; dropping it is always allowed. (Other threads may rightly cause any number of
+ * repetitions.)
  */
 static void note_fault(struct user_thread *user, vaddr_t address)
 {
@@ -52,7 +53,10 @@ int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 		error = space_fault(space, address, access);
 		if (error != -ENOMEM)
 			break;
-		/* Either memory was won, or this process is the one to end, on its way to user mode. */
+		/*
+		 * Either memory was won, or this process is the one to end, on its way to user
+		 * mode.
+		 */
 		if (oom_kill())
 			return from_user ? 0 : -ENOMEM;
 	}

@@ -112,7 +112,8 @@ int process_set_group(s32 pid, s32 group)
 		group = process->id->number;
 	id = id_find(group);
 	state = tree_lock();
-	error = process->state == PROCESS_DEAD ? -ESRCH : check_set_group_locked(process, group, id);
+	error = process->state == PROCESS_DEAD ? -ESRCH
+					       : check_set_group_locked(process, group, id);
 	if (!error && process->group_id != id) {
 		old = process->group_id;
 		process_enter_group_locked(process, id, process->session_id);
@@ -132,7 +133,10 @@ s64 process_new_session(void)
 	struct id *id = self->id, *old_group = NULL, *old_session = NULL;
 	unsigned long state = tree_lock();
 
-	/* A group with this number exists already: the caller leads it, or its members outlived a namesake. */
+	/*
+	 * A group with this number exists already: the caller leads it, or its members outlived a
+	 * namesake.
+	 */
 	if (!list_empty(&id->group) || !list_empty(&id->session)) {
 		tree_unlock(state);
 		return -EPERM;

@@ -7,10 +7,10 @@
 enum { ID_BUCKETS = 1024, PID_RESERVED = 300 };
 
 static SLAB_CACHE(id_cache, struct id);
-static struct spinlock id_lock = SPINLOCK_INIT(RANK_WAIT);	/* interrupts off */
-static struct id *buckets[ID_BUCKETS];				/* [id_lock] */
-static s32 last_number;						/* [id_lock] */
-static unsigned count;						/* [id_lock] */
+static struct spinlock id_lock = SPINLOCK_INIT(RANK_WAIT); /* interrupts off */
+static struct id *buckets[ID_BUCKETS];			   /* [id_lock] */
+static s32 last_number;					   /* [id_lock] */
+static unsigned count;					   /* [id_lock] */
 
 static struct id **bucket_of(s32 number)
 {

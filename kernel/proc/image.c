@@ -12,17 +12,19 @@
 #include <proc/process.h>
 
 /*
- * From the top: stack; below it room for its growth; map_top, from where mmap goes down (interpreter, vDSO);
- * far below, at two thirds, position-independent programs and their heap.
+ * From the top: stack; below it room for its growth; map_top, from where mmap goes down
+ * (interpreter, vDSO); far below, at two thirds, position-independent programs and their heap.
  */
 enum {
-	STACK_RANDOM_PAGES = 2048, MAP_RANDOM_PAGES = 1 << 16, PROGRAM_RANDOM_PAGES = 1 << 18,
+	STACK_RANDOM_PAGES = 2048,
+	MAP_RANDOM_PAGES = 1 << 16,
+	PROGRAM_RANDOM_PAGES = 1 << 18,
 	BRK_RANDOM_PAGES = 8192,
 };
 #define STACK_GAP_MIN (128ul << 20)
 #define STACK_GAP_MAX (USER_END / 6 * 5)
-#define STACK_GUARD (1ul << 20)
-#define PROGRAM_BASE (USER_END / 3 * 2)
+#define STACK_GUARD   (1ul << 20)
+#define PROGRAM_BASE  (USER_END / 3 * 2)
 
 /* What is at a random place. All the numbers come from one request, which costs the most. */
 enum random_place { RANDOM_STACK, RANDOM_MAP, RANDOM_PROGRAM, RANDOM_BRK, RANDOM_PLACES };
@@ -33,7 +35,7 @@ struct builder {
 	struct space *space;
 	struct elf program;
 	struct elf interpreter;
-	struct file *interpreter_file;	/* NULL: none */
+	struct file *interpreter_file; /* NULL: none */
 	u64 program_bias, interpreter_bias;
 	u64 limit_pages;
 	struct image_stack stack;
@@ -59,17 +61,21 @@ static void choose_random(struct builder *builder)
 	memcpy(builder->stack.random, random.bytes, sizeof(random.bytes));
 }
 
-/* The page below USER_END stays empty, so that no access runs from user addresses into the kernel's. */
+/*
+ * The page below USER_END stays empty, so that no access runs from user addresses into the
+ * kernel's.
+ */
 static void choose_layout(struct builder *builder)
 {
 	struct space *space = builder->space;
 	u64 gap = CLAMP(builder->request->stack_limit, STACK_GAP_MIN, STACK_GAP_MAX);
 
-	space->stack_top = USER_END - PAGE_SIZE -
-			   random_offset(builder, RANDOM_STACK, STACK_RANDOM_PAGES);
+	space->stack_top =
+		USER_END - PAGE_SIZE - random_offset(builder, RANDOM_STACK, STACK_RANDOM_PAGES);
 	space->stack_limit = builder->request->stack_limit;
 	space->map_top = ALIGN_DOWN(space->stack_top - gap - STACK_GUARD -
-				    random_offset(builder, RANDOM_MAP, MAP_RANDOM_PAGES), PAGE_SIZE);
+					    random_offset(builder, RANDOM_MAP, MAP_RANDOM_PAGES),
+				    PAGE_SIZE);
 	builder->stack.top = space->stack_top;
 }
 
@@ -116,7 +122,9 @@ static int load_program(struct builder *builder)
 	return error;
 }
 
-/* mmap finds the place, as for any library; nobody else maps in this space, so that it stays free. */
+/*
+ * mmap finds the place, as for any library; nobody else maps in this space, so that it stays free.
+ */
 static int load_interpreter(struct builder *builder)
 {
 	struct elf *elf = &builder->interpreter;
@@ -166,9 +174,15 @@ static int map_borrowed(struct space *space, vaddr_t at, const void *frames, siz
 			unsigned prot, const char *name)
 {
 	struct map_request request = {
-		.address = at, .length = size, .prot = prot, .prot_max = prot, .fixed = true,
-		.flags = MAPPING_DEVICE | MAPPING_NO_EXPAND, .name = name,
-		.frame_base = direct_unmap(frames) >> PAGE_SHIFT, .limit_pages = ~0ull,
+		.address = at,
+		.length = size,
+		.prot = prot,
+		.prot_max = prot,
+		.fixed = true,
+		.flags = MAPPING_DEVICE | MAPPING_NO_EXPAND,
+		.name = name,
+		.frame_base = direct_unmap(frames) >> PAGE_SHIFT,
+		.limit_pages = ~0ull,
 	};
 	s64 result = space_map(space, &request);
 
@@ -187,7 +201,8 @@ static int map_vdso(struct builder *builder)
 
 	if (base < 0)
 		return (int)base;
-	error = map_borrowed(space, (vaddr_t)base, vdso_data_page(), PAGE_SIZE, PAGE_READ, "[vvar]");
+	error = map_borrowed(space, (vaddr_t)base, vdso_data_page(), PAGE_SIZE, PAGE_READ,
+			     "[vvar]");
 	if (!error)
 		error = map_borrowed(space, (vaddr_t)base + PAGE_SIZE, image, size,
 				     PAGE_READ | PAGE_EXEC, "[vdso]");
@@ -212,16 +227,17 @@ static int build(struct builder *builder, struct image *image)
 	file_get(builder->request->file);
 	builder->space->executable = builder->request->file;
 	image->space = builder->space;
-	image->entry = builder->interpreter_file ?
-			       builder->interpreter.entry + builder->interpreter_bias :
-			       builder->stack.program_entry;
+	image->entry = builder->interpreter_file
+			       ? builder->interpreter.entry + builder->interpreter_bias
+			       : builder->stack.program_entry;
 	return 0;
 }
 
 int image_build(const struct image_request *request, struct image *image)
 {
 	struct builder builder = {
-		.request = request, .limit_pages = request->space_limit / PAGE_SIZE,
+		.request = request,
+		.limit_pages = request->space_limit / PAGE_SIZE,
 	};
 	int error = elf_read(request->file, &builder.program);
 

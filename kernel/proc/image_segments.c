@@ -1,7 +1,8 @@
 /*
- * Segments (design 4). A segment covers [vaddr, vaddr + memsz). Whole pages of its file part show the page
- * cache, COW; the rest is anonymous. Where it shares its first page with the segment before, that page is already
- * mapped: it becomes an OWNED copy that gets this segment's bytes too, with the rights of both.
+ * Segments (design 4). A segment covers [vaddr, vaddr + memsz). Whole pages of its file part show
+ * the page cache, COW; the rest is anonymous. Where it shares its first page with the segment
+ * before, that page is already mapped: it becomes an OWNED copy that gets this segment's bytes too,
+ * with the rights of both.
  */
 #include <arch/cache.h>
 #include <arch/mmu.h>
@@ -17,15 +18,15 @@ struct loader {
 	struct space *space;
 	struct file *file;
 	u64 limit_pages;
-	vaddr_t mapped_end;		/* end of the pages mapped so far; 0: none */
-	unsigned last_prot;		/* rights of the page that ends there */
-	bool wrote_code;		/* the kernel stored instructions */
+	vaddr_t mapped_end; /* end of the pages mapped so far; 0: none */
+	unsigned last_prot; /* rights of the page that ends there */
+	bool wrote_code;    /* the kernel stored instructions */
 };
 
 /* Where the segment's parts lie, with the bias added. */
 struct placement {
-	vaddr_t start, file_end, end;	/* bytes */
-	u64 offset;			/* in the file, of start */
+	vaddr_t start, file_end, end; /* bytes */
+	u64 offset;		      /* in the file, of start */
 	unsigned prot;
 };
 
@@ -64,7 +65,10 @@ static int map_file(struct loader *loader, vaddr_t start, vaddr_t end, u64 offse
 {
 	struct file *file = loader->file;
 	struct map_request request = {
-		.address = start, .length = end - start, .prot = prot, .offset = offset / PAGE_SIZE,
+		.address = start,
+		.length = end - start,
+		.prot = prot,
+		.offset = offset / PAGE_SIZE,
 		.file = file,
 	};
 
@@ -88,7 +92,8 @@ static int zero(struct loader *loader, vaddr_t start, vaddr_t end)
 	return error == -EFAULT ? -ENOEXEC : error;
 }
 
-static int copy_from_file(struct loader *loader, const struct placement *at, vaddr_t start, vaddr_t end)
+static int copy_from_file(struct loader *loader, const struct placement *at, vaddr_t start,
+			  vaddr_t end)
 {
 	u8 *buffer;
 	int error = 0;
@@ -114,7 +119,10 @@ static int copy_from_file(struct loader *loader, const struct placement *at, vad
 	return error;
 }
 
-/* The page [page, page + PAGE_SIZE) is mapped for an earlier segment: add this one's bytes and rights. */
+/*
+ * The page [page, page + PAGE_SIZE) is mapped for an earlier segment: add this one's bytes and
+ * rights.
+ */
 static int join_page(struct loader *loader, const struct placement *at, vaddr_t page)
 {
 	vaddr_t stop = MIN(at->end, page + PAGE_SIZE), file_stop = MIN(at->file_end, stop);
@@ -131,8 +139,11 @@ static int join_page(struct loader *loader, const struct placement *at, vaddr_t 
 	return error;
 }
 
-/* [from, pages_end): whole pages that only this segment has so far; @from may lie before its start. */
-static int map_pages(struct loader *loader, const struct placement *at, vaddr_t from, vaddr_t pages_end)
+/*
+ * [from, pages_end): whole pages that only this segment has so far; @from may lie before its start.
+ */
+static int map_pages(struct loader *loader, const struct placement *at, vaddr_t from,
+		     vaddr_t pages_end)
 {
 	vaddr_t file_pages = MAX(ALIGN_UP(at->file_end, PAGE_SIZE), from);
 	bool has_file = at->file_end > at->start && at->file_end > from;

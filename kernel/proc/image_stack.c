@@ -1,7 +1,7 @@
 /*
- * The first stack (System V ABI, "Process initialization"). Downwards from the top: 8 zero bytes, the
- * program's name, the strings of envp and argv, 16 random bytes, then aligned to 16 the auxiliary
- * vector, envp, argv, and argc at the stack pointer.
+ * The first stack (System V ABI, "Process initialization"). Downwards from the top: 8 zero bytes,
+ * the program's name, the strings of envp and argv, 16 random bytes, then aligned to 16 the
+ * auxiliary vector, envp, argv, and argc at the stack pointer.
  */
 #include <arch/mmu.h>
 #include <arch/thread.h>
@@ -14,12 +14,36 @@
 #include <proc/process.h>
 #include <proc/signal_queue.h>
 
-enum { STACK_EXTRA = 128 << 10, CLOCK_TICKS = 100, RANDOM_SIZE = sizeof(((struct image_stack *)0)->random) };
+enum {
+	STACK_EXTRA = 128 << 10,
+	CLOCK_TICKS = 100,
+	RANDOM_SIZE = sizeof(((struct image_stack *)0)->random)
+};
 
-enum {		/* getauxval(3) */
-	AT_NULL, AT_IGNORE, AT_EXECFD, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY,
-	AT_UID = 11, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23,
-	AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51,
+enum { /* getauxval(3) */
+       AT_NULL,
+       AT_IGNORE,
+       AT_EXECFD,
+       AT_PHDR,
+       AT_PHENT,
+       AT_PHNUM,
+       AT_PAGESZ,
+       AT_BASE,
+       AT_FLAGS,
+       AT_ENTRY,
+       AT_UID = 11,
+       AT_EUID,
+       AT_GID,
+       AT_EGID,
+       AT_PLATFORM,
+       AT_HWCAP,
+       AT_CLKTCK,
+       AT_SECURE = 23,
+       AT_RANDOM = 25,
+       AT_HWCAP2,
+       AT_EXECFN = 31,
+       AT_SYSINFO_EHDR = 33,
+       AT_MINSIGSTKSZ = 51,
 };
 
 struct layout {
@@ -119,9 +143,13 @@ static int map_stack(const struct image_request *request, struct space *space,
 {
 	u64 size = ALIGN_UP(needed + STACK_EXTRA, PAGE_SIZE);
 	struct map_request map = {
-		.address = stack->top - size, .length = size,
+		.address = stack->top - size,
+		.length = size,
 		.prot = PAGE_READ | PAGE_WRITE | (stack->executable ? PAGE_EXEC : 0),
-		.flags = MAPPING_GROWS_DOWN, .fixed = true, .no_replace = true, .name = "[stack]",
+		.flags = MAPPING_GROWS_DOWN,
+		.fixed = true,
+		.no_replace = true,
+		.name = "[stack]",
 		.limit_pages = request->space_limit / PAGE_SIZE,
 	};
 	s64 result = space_map(space, &map);

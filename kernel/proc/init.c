@@ -18,7 +18,7 @@
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
-static bool trace_syscalls;	/* trace=syscalls: log every call of every program */
+static bool trace_syscalls; /* trace=syscalls: log every call of every program */
 
 static int set_trace(const char *value)
 {
@@ -34,7 +34,7 @@ struct init_start {
 	char *const *argv;
 	char *const *envp;
 	struct wait_queue wait;
-	bool done;			/* [atomic] the strings were copied and the program runs */
+	bool done; /* [atomic] the strings were copied and the program runs */
 };
 
 static void open_console(void)
@@ -69,8 +69,10 @@ static __noreturn void fail_format(const char *path)
 	    !cpu_runs_elf(load_le16(head + 18), 0))
 		boot_failure("%s is an ELF file for another machine (e_machine %u); this is %s",
 			     path, load_le16(head + 18), cpu_machine_name);
-	boot_failure("%s is neither an ELF program for %s nor a script that starts with #!; its file may "
-		     "be damaged", path, cpu_machine_name);
+	boot_failure(
+		"%s is neither an ELF program for %s nor a script that starts with #!; its file may "
+		"be damaged",
+		path, cpu_machine_name);
 }
 
 static __noreturn void fail(const char *path, int error)
@@ -81,9 +83,11 @@ static __noreturn void fail(const char *path, int error)
 	case -ENOENT:
 		if (path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &found))
 			boot_failure("there is no %s in the initramfs; add one, or name another "
-				     "program with init=PATH", path);
+				     "program with init=PATH",
+				     path);
 		boot_failure("the interpreter that %s asks for is not in the initramfs; add it, or "
-			     "link the program statically", path);
+			     "link the program statically",
+			     path);
 	case -EACCES:
 		boot_failure("%s is not an executable file; chmod +x it in the initramfs", path);
 	case -ELIBBAD:

@@ -4,7 +4,10 @@
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
-/* kill(2): the real or effective user is the target's real or saved one; SIGCONT within the session. */
+/*
+ * kill(2): the real or effective user is the target's real or saved one; SIGCONT within the
+ * session.
+ */
 static bool may_signal(const struct process *process, int signo)
 {
 	const struct credentials *own = credentials_current(), *other = &process->credentials;
@@ -60,8 +63,8 @@ static int kill_all(const struct signal_info *info)
 }
 
 /*
- * In one step under the tree lock: a member that forks meanwhile has either linked its child, which gets the
- * signal too, or finds its own pending and starts the fork again (child_link).
+ * In one step under the tree lock: a member that forks meanwhile has either linked its child, which
+ * gets the signal too, or finds its own pending and starts the fork again (child_link).
  */
 static int kill_group(s32 group, const struct signal_info *info)
 {

@@ -5,8 +5,13 @@
 #include <proc/tree.h>
 
 enum {
-	STACK_DEFAULT = 8 << 20, FILES_SOFT = 1024, FILES_HARD = 4096, FILES_MAX = 1 << 20,
-	LOCKED_DEFAULT = 8 << 20, QUEUE_DEFAULT = 819200, PAGES_PER_THREAD = 16,
+	STACK_DEFAULT = 8 << 20,
+	FILES_SOFT = 1024,
+	FILES_HARD = 4096,
+	FILES_MAX = 1 << 20,
+	LOCKED_DEFAULT = 8 << 20,
+	QUEUE_DEFAULT = 819200,
+	PAGES_PER_THREAD = 16,
 };
 
 void limits_init(struct process *process)
@@ -38,15 +43,15 @@ int limits_change(struct process *process, unsigned resource, const struct resou
 	bool may_raise = credentials_capable(CAP_SYS_RESOURCE);
 	int error = 0;
 
-	if (resource >= RLIMIT_COUNT || (new && new->soft > new->hard))
+	if (resource >= RLIMIT_COUNT || (new &&new->soft > new->hard))
 		return -EINVAL;
-	if (new && resource == RLIMIT_NOFILE && new->hard > FILES_MAX)
+	if (new &&resource == RLIMIT_NOFILE &&new->hard > FILES_MAX)
 		return -EPERM;
 	limit = &process->limits[resource];
 	state = tree_lock();
 	if (old)
 		*old = *limit;
-	if (new && new->hard > limit->hard && !may_raise)
+	if (new &&new->hard > limit->hard && !may_raise)
 		error = -EPERM;
 	else if (new)
 		*limit = *new;

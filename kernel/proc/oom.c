@@ -5,12 +5,12 @@
 #include <proc/tree.h>
 
 enum { OOM_ADJUST_MIN = -1000, OOM_ADJUST_MAX = 1000 };
-#define OOM_WAIT (10ul * 1000 * 1000)	/* ns */
+#define OOM_WAIT (10ul * 1000 * 1000) /* ns */
 
 struct choice {
-	struct process *process;	/* counted, or NULL */
-	u64 pages;			/* with its adjustment */
-	bool ending;			/* somebody large is on the way out already */
+	struct process *process; /* counted, or NULL */
+	u64 pages;		 /* with its adjustment */
+	bool ending;		 /* somebody large is on the way out already */
 };
 
 /* Pages that go back when @process ends: those that are its own, mostly. */
@@ -36,7 +36,8 @@ static u64 adjusted(struct process *process, u64 pages)
 
 	if (adjust == OOM_ADJUST_MIN)
 		return 0;
-	return adjust >= 0 ? pages + pages * (u64)adjust / 100 : pages - pages * (u64)-adjust / 1001;
+	return adjust >= 0 ? pages + pages * (u64)adjust / 100
+			   : pages - pages * (u64)-adjust / 1001;
 }
 
 static void consider(struct process *process, struct choice *choice)
@@ -70,8 +71,8 @@ static void report(struct process *victim, u64 pages)
 {
 	struct thread *leader = process_leader(victim);
 
-	log_warning("out of memory: %s[%d] with %llu pages is killed\n", leader ? leader->name : "?",
-		    victim->id->number, (unsigned long long)pages);
+	log_warning("out of memory: %s[%d] with %llu pages is killed\n",
+		    leader ? leader->name : "?", victim->id->number, (unsigned long long)pages);
 	if (leader)
 		thread_put(leader);
 }

@@ -49,8 +49,8 @@ static void visit_process(struct process *process, struct walk *walk)
 
 static bool is_meant(const struct process *process, int which, s32 who)
 {
-	return which == PRIO_PGRP ? process->group_id->number == who :
-				    process->credentials.uid == (u32)who;
+	return which == PRIO_PGRP ? process->group_id->number == who
+				  : process->credentials.uid == (u32)who;
 }
 
 static long walk_all(int which, s32 who, struct walk *walk)
@@ -69,8 +69,8 @@ static long walk_all(int which, s32 who, struct walk *walk)
 	if (which != PRIO_PGRP && which != PRIO_USER)
 		return -EINVAL;
 	if (!who)
-		who = which == PRIO_PGRP ? process_current()->group_id->number :
-					   (s32)credentials_current()->uid;
+		who = which == PRIO_PGRP ? process_current()->group_id->number
+					 : (s32)credentials_current()->uid;
 	for (s32 pid = 0; (process = process_next(pid));) {
 		pid = process->id->number;
 		if (is_meant(process, which, who))
@@ -89,7 +89,9 @@ long priority_get(int which, s32 who)
 
 long priority_set(int which, s32 who, int nice)
 {
-	struct walk walk = { .set = true, .nice = CLAMP(nice, NICE_MIN, NICE_MAX), .result = -ESRCH };
+	struct walk walk = { .set = true,
+			     .nice = CLAMP(nice, NICE_MIN, NICE_MAX),
+			     .result = -ESRCH };
 
 	return walk_all(which, who, &walk);
 }

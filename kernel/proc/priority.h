@@ -7,7 +7,10 @@ struct thread;
 enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
-/* The highest priority (lowest nice) of those meant, as 20 − nice; @who 0: the caller. -EINVAL, -ESRCH. */
+/*
+ * The highest priority (lowest nice) of those meant, as 20 − nice; @who 0: the caller. -EINVAL,
+ * -ESRCH.
+ */
 long priority_get(int which, s32 who);
 /* -EINVAL, -ESRCH, -EPERM (not one's own), -EACCES (higher than RLIMIT_NICE allows). */
 long priority_set(int which, s32 who, int nice);

@@ -15,8 +15,8 @@ static SLAB_CACHE(user_thread_cache, struct user_thread);
 
 struct spinlock process_tree_lock = SPINLOCK_INIT(RANK_PROCESS);
 struct process *process_init;
-static struct list_node all_processes = LIST_INIT(all_processes);	/* [tree] by pid */
-static unsigned all_count;						/* [tree] */
+static struct list_node all_processes = LIST_INIT(all_processes); /* [tree] by pid */
+static unsigned all_count;					  /* [tree] */
 
 struct process *process_allocate(void)
 {

@@ -3,8 +3,8 @@
  * Processes: what threads share. Everything that clone(2) can share by a flag is its own counted
  * object: space, file table, directory context, signal actions.
  *
- * Locks: process_tree_lock (a spinlock, RANK_PROCESS) guards parent, children, siblings, groups, sessions,
- * thread lists, exit state; order: process_tree_lock → signal actions lock → run queue.
+ * Locks: process_tree_lock (a spinlock, RANK_PROCESS) guards parent, children, siblings, groups,
+ * sessions, thread lists, exit state; order: process_tree_lock → signal actions lock → run queue.
  */
 #include <lib/list.h>
 #include <mm/space.h>
@@ -13,21 +13,37 @@
 #include <sched/timer.h>
 #include <sched/wait.h>
 
-struct file_table;	/* fs/file.h */
-struct directory_context;	/* fs/path.h: cwd, root, umask */
+struct file_table;	  /* fs/file.h */
+struct directory_context; /* fs/path.h: cwd, root, umask */
 struct terminal;
 
 struct credentials {
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	u32 group_count;
-	const u32 *groups;		/* in the process's group_blocks; sorted or not, as it was set */
+	const u32 *groups; /* in the process's group_blocks; sorted or not, as it was set */
 	u64 capabilities_effective, capabilities_permitted, capabilities_inheritable;
 	bool no_new_privileges;
 };
 
-enum { RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC,
-       RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE,
-       RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME, RLIMIT_COUNT };
+enum {
+	RLIMIT_CPU,
+	RLIMIT_FSIZE,
+	RLIMIT_DATA,
+	RLIMIT_STACK,
+	RLIMIT_CORE,
+	RLIMIT_RSS,
+	RLIMIT_NPROC,
+	RLIMIT_NOFILE,
+	RLIMIT_MEMLOCK,
+	RLIMIT_AS,
+	RLIMIT_LOCKS,
+	RLIMIT_SIGPENDING,
+	RLIMIT_MSGQUEUE,
+	RLIMIT_NICE,
+	RLIMIT_RTPRIO,
+	RLIMIT_RTTIME,
+	RLIMIT_COUNT
+};
 #define RLIMIT_INFINITY (~0ull)
 
 struct resource_limit {
@@ -38,96 +54,96 @@ struct resource_limit {
 struct id {
 	s32 number;
 	struct atomic32 references;
-	struct id *hash_next;		/* [id hash lock] */
-	struct thread *thread;		/* [tree] with this tid, or NULL */
-	struct process *process;	/* [tree] with this pid, or NULL */
-	struct list_node group;		/* [tree] processes by process->group_link */
-	struct list_node session;	/* [tree] processes by process->session_link */
+	struct id *hash_next;	  /* [id hash lock] */
+	struct thread *thread;	  /* [tree] with this tid, or NULL */
+	struct process *process;  /* [tree] with this pid, or NULL */
+	struct list_node group;	  /* [tree] processes by process->group_link */
+	struct list_node session; /* [tree] processes by process->session_link */
 };
 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
 struct process {
-	struct id *id;			/* [const] pid */
-	struct id *group_id, *session_id;	/* [tree] */
-	struct list_node group_link, session_link;	/* [tree] */
-	struct process *parent;		/* [tree] */
-	s32 parent_pid;			/* [tree; atomic read] parent's, 0: none */
-	struct list_node children, sibling;	/* [tree] */
-	struct list_node threads;	/* [tree] struct user_thread.link */
-	unsigned thread_count;		/* [tree] live ones */
-	struct thread *leader;		/* [const until exec] */
-	enum process_state state;	/* [tree] */
-	struct list_node all_link;	/* [tree] */
+	struct id *id;				   /* [const] pid */
+	struct id *group_id, *session_id;	   /* [tree] */
+	struct list_node group_link, session_link; /* [tree] */
+	struct process *parent;			   /* [tree] */
+	s32 parent_pid;				   /* [tree; atomic read] parent's, 0: none */
+	struct list_node children, sibling;	   /* [tree] */
+	struct list_node threads;		   /* [tree] struct user_thread.link */
+	unsigned thread_count;			   /* [tree] live ones */
+	struct thread *leader;			   /* [const until exec] */
+	enum process_state state;		   /* [tree] */
+	struct list_node all_link;		   /* [tree] */
 	struct atomic32 references;
 
-	struct space *space;		/* [own threads; tree to read from outside] */
+	struct space *space; /* [own threads; tree to read from outside] */
 	struct file_table *files;
 	struct directory_context *directory;
 	struct signal_actions *actions;
-	struct signal_queue pending;	/* [signal] for the whole process */
-	struct credentials credentials;	/* [tree to write; own threads read] */
-	struct resource_limit limits[RLIMIT_COUNT];	/* [tree] */
+	struct signal_queue pending;		    /* [signal] for the whole process */
+	struct credentials credentials;		    /* [tree to write; own threads read] */
+	struct resource_limit limits[RLIMIT_COUNT]; /* [tree] */
 
-	bool exiting;			/* [signal] exit_group or a fatal signal began */
-	bool execing;			/* [signal] another thread does exec: die quietly */
-	int exit_status;		/* [signal] as wait4 reports it */
-	u8 exit_signal;			/* [const] to the parent: SIGCHLD, or 0 */
-	bool has_execed;		/* [tree] setpgid: EACCES */
+	bool exiting;	 /* [signal] exit_group or a fatal signal began */
+	bool execing;	 /* [signal] another thread does exec: die quietly */
+	int exit_status; /* [signal] as wait4 reports it */
+	u8 exit_signal;	 /* [const] to the parent: SIGCHLD, or 0 */
+	bool has_execed; /* [tree] setpgid: EACCES */
 	bool dumpable;
-	u8 stop_signal;			/* [signal] stopped by it; 0: not stopped */
-	bool stop_reported, continue_pending;	/* [tree] for wait */
-	struct wait_queue child_wait;	/* parent's wait4 sleeps here */
-	struct wait_queue stop_wait;	/* stopped threads sleep here */
-	struct wait_queue *vfork_done;	/* [tree] parent waits until exec or exit */
-	struct wait_queue signal_wait;	/* signalfd, sigtimedwait */
-	struct wait_queue exit_wait;	/* pidfd */
+	u8 stop_signal;			      /* [signal] stopped by it; 0: not stopped */
+	bool stop_reported, continue_pending; /* [tree] for wait */
+	struct wait_queue child_wait;	      /* parent's wait4 sleeps here */
+	struct wait_queue stop_wait;	      /* stopped threads sleep here */
+	struct wait_queue *vfork_done;	      /* [tree] parent waits until exec or exit */
+	struct wait_queue signal_wait;	      /* signalfd, sigtimedwait */
+	struct wait_queue exit_wait;	      /* pidfd */
 
-	struct terminal *terminal;	/* [tree] controlling terminal of the session */
-	u64 start_time;			/* [const] ns */
-	u64 children_user, children_system;	/* [tree] ns, of reaped children */
-	u64 dead_user, dead_system;	/* [tree] ns, of ended threads */
-	struct timer real_timer;	/* ITIMER_REAL */
-	u64 real_interval;		/* [signal] ns */
-	int death_signal;		/* PR_SET_PDEATHSIG */
+	struct terminal *terminal;	    /* [tree] controlling terminal of the session */
+	u64 start_time;			    /* [const] ns */
+	u64 children_user, children_system; /* [tree] ns, of reaped children */
+	u64 dead_user, dead_system;	    /* [tree] ns, of ended threads */
+	struct timer real_timer;	    /* ITIMER_REAL */
+	u64 real_interval;		    /* [signal] ns */
+	int death_signal;		    /* PR_SET_PDEATHSIG */
 	bool child_subreaper;
 	s32 oom_score_adjust;
 	u32 personality;
 
-	unsigned stopped_count;		/* [signal] threads that sleep for stop_signal */
-	u32 stop_generation;		/* [signal] counts stops */
-	u32 continue_count;		/* [signal] counts SIGCONT and SIGKILL: they undo a dequeued stop */
-	unsigned signals_queued;	/* [signal] pending_signal objects, for RLIMIT_SIGPENDING */
-	bool discard;			/* [tree] spawn(2) failed: leaves no zombie and sends no signal */
-	bool keep_capabilities;		/* PR_SET_KEEPCAPS */
-	struct group_block *group_blocks;	/* [tree] proc/credentials.c */
+	unsigned stopped_count; /* [signal] threads that sleep for stop_signal */
+	u32 stop_generation;	/* [signal] counts stops */
+	u32 continue_count;	/* [signal] counts SIGCONT and SIGKILL: they undo a dequeued stop */
+	unsigned signals_queued; /* [signal] pending_signal objects, for RLIMIT_SIGPENDING */
+	bool discard;		 /* [tree] spawn(2) failed: leaves no zombie and sends no signal */
+	bool keep_capabilities;	 /* PR_SET_KEEPCAPS */
+	struct group_block *group_blocks; /* [tree] proc/credentials.c */
 
-	struct timer cpu_timer;		/* looks at the two below: proc/timers.c */
-	struct cpu_interval {		/* [tree] ns of CPU time; target 0: off */
+	struct timer cpu_timer; /* looks at the two below: proc/timers.c */
+	struct cpu_interval {	/* [tree] ns of CPU time; target 0: off */
 		u64 target, interval;
-	} virtual_timer, profile_timer;	/* ITIMER_VIRTUAL, ITIMER_PROF */
+	} virtual_timer, profile_timer; /* ITIMER_VIRTUAL, ITIMER_PROF */
 };
 
 /* The part of a thread that only user threads have; thread->user. */
 struct user_thread {
-	struct thread *thread;		/* [const] */
-	struct id *id;			/* [const] tid */
-	struct list_node link;		/* [tree] process->threads */
-	struct signal_queue pending;	/* [signal] for this thread alone */
-	u64 blocked;			/* [signal; own thread reads] */
-	u64 saved_mask;			/* [own] with WORK_RESTORE_MASK */
-	u64 waiting_set;		/* [signal] sigtimedwait */
-	struct signal_stack stack;	/* [own] sigaltstack */
-	vaddr_t clear_child_tid;	/* [own] */
-	vaddr_t robust_list;		/* [own] */
-	u64 restart_deadline;		/* [own] restart_syscall: absolute ns for nanosleep/poll/futex */
-	int fault_count;		/* [own] for hazard 9 reports */
-	vaddr_t fault_address;		/* [own] of the last page fault */
-	int fault_signal;		/* [own] forced and not yet delivered: for the report */
+	struct thread *thread;	     /* [const] */
+	struct id *id;		     /* [const] tid */
+	struct list_node link;	     /* [tree] process->threads */
+	struct signal_queue pending; /* [signal] for this thread alone */
+	u64 blocked;		     /* [signal; own thread reads] */
+	u64 saved_mask;		     /* [own] with WORK_RESTORE_MASK */
+	u64 waiting_set;	     /* [signal] sigtimedwait */
+	struct signal_stack stack;   /* [own] sigaltstack */
+	vaddr_t clear_child_tid;     /* [own] */
+	vaddr_t robust_list;	     /* [own] */
+	u64 restart_deadline;  /* [own] restart_syscall: absolute ns for nanosleep/poll/futex */
+	int fault_count;       /* [own] for hazard 9 reports */
+	vaddr_t fault_address; /* [own] of the last page fault */
+	int fault_signal;      /* [own] forced and not yet delivered: for the report */
 };
 
 extern struct spinlock process_tree_lock;
-extern struct process *process_init;	/* pid 1 */
+extern struct process *process_init; /* pid 1 */
 
 static inline struct process *process_current(void)
 {
@@ -169,10 +185,10 @@ struct directory_context *process_directory(struct process *process);
 
 /* fork, vfork, clone: clone(2), clone3(2). Returns the child's id or -errno. */
 struct clone_request {
-	u64 flags;			/* CLONE_* without the exit signal */
-	u64 pidfd, child_tid, parent_tid;	/* user addresses */
+	u64 flags;			  /* CLONE_* without the exit signal */
+	u64 pidfd, child_tid, parent_tid; /* user addresses */
 	u32 exit_signal;
-	u64 stack;			/* 0: the parent's */
+	u64 stack; /* 0: the parent's */
 	u64 tls;
 };
 s64 process_clone(const struct clone_request *request);
@@ -183,8 +199,8 @@ __noreturn void process_exit_group(int status);
 struct wait_result {
 	s32 pid;
 	u32 uid;
-	int status, code;		/* code: CLD_* */
-	u64 user_time, system_time;	/* ns */
+	int status, code;	    /* code: CLD_* */
+	u64 user_time, system_time; /* ns */
 };
 /* @which: P_PID 1, P_PGID 2, P_ALL 0; @options WNOHANG…; pid, 0 (WNOHANG) or -errno. Sleeps. */
 s64 process_wait(int which, s32 id, int options, struct wait_result *result);
@@ -202,7 +218,7 @@ void process_session_drop_terminal(s32 session, struct terminal *terminal);
 /* exec(2). @fd: execveat's directory or AT_FDCWD. argv, envp: user addresses. */
 int process_exec(int fd, vaddr_t path, vaddr_t argv, vaddr_t envp, int flags);
 /*
- * Start the first process from the kernel; returns once it runs. -errno: no memory for it. A program that cannot
- * be started is boot_failure() with cause and remedy. Sleeps.
+ * Start the first process from the kernel; returns once it runs. -errno: no memory for it. A
+ * program that cannot be started is boot_failure() with cause and remedy. Sleeps.
  */
 int process_start_init(const char *path, char *const argv[], char *const envp[]);

@@ -4,7 +4,11 @@
 #include <proc/rusage.h>
 #include <proc/tree.h>
 
-enum { NS_PER_MICROSECOND = 1000, MICROSECONDS_PER_SECOND = 1000000, KIB_PER_PAGE = PAGE_SIZE / 1024 };
+enum {
+	NS_PER_MICROSECOND = 1000,
+	MICROSECONDS_PER_SECOND = 1000000,
+	KIB_PER_PAGE = PAGE_SIZE / 1024
+};
 
 void rusage_from_times(u64 user, u64 system, struct resource_usage *usage)
 {

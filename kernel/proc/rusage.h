@@ -8,8 +8,8 @@ struct resource_usage {
 	struct {
 		s64 seconds, microseconds;
 	} user_time, system_time;
-	s64 max_resident;		/* KiB */
-	s64 unused[3];			/* Linux fills them with 0 too */
+	s64 max_resident; /* KiB */
+	s64 unused[3];	  /* Linux fills them with 0 too */
 	s64 minor_faults, major_faults, swaps;
 	s64 blocks_in, blocks_out, messages_sent, messages_received, signals;
 	s64 voluntary_switches, involuntary_switches;

@@ -4,7 +4,10 @@
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
-enum { SIGNAL_FLAGS_KNOWN = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER };
+enum {
+	SIGNAL_FLAGS_KNOWN = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART |
+			     SA_NODEFER
+};
 
 static SLAB_CACHE(actions_cache, struct signal_actions);
 
@@ -82,7 +85,7 @@ int signal_set_action(int signo, const struct signal_action *new, struct signal_
 	struct signal_action *action;
 	unsigned long state;
 
-	if (!signal_number_valid(signo) || (new && SIGNALS_UNBLOCKABLE & SIGNAL_BIT(signo)))
+	if (!signal_number_valid(signo) || (new &&SIGNALS_UNBLOCKABLE &SIGNAL_BIT(signo)))
 		return -EINVAL;
 	action = &process->actions->actions[signo - 1];
 	state = signal_lock(process);
@@ -94,7 +97,7 @@ int signal_set_action(int signo, const struct signal_action *new, struct signal_
 		action->mask &= ~SIGNALS_UNBLOCKABLE;
 	}
 	signal_unlock(process, state);
-	if (new && is_ignoring(signo, new))
+	if (new &&is_ignoring(signo, new))
 		discard_pending(signo);
 	return 0;
 }

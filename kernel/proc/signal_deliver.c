@@ -55,12 +55,15 @@ static void report_fault(const struct trap_frame *frame, const struct signal_inf
 		cause = ", nothing is mapped there";
 	else if (info->signo == SIGSEGV && info->code == SEGV_ACCERR)
 		cause = ", the mapping does not allow it";
-	log_info("%s[%d]: killed by %s: address %#llx%s; pc %#lx, sp %#lx\n", thread->name, thread->tid,
-		 signal_name(info->signo), (unsigned long long)info->fault.address, cause,
-		 trap_pc(frame), trap_stack(frame));
+	log_info("%s[%d]: killed by %s: address %#llx%s; pc %#lx, sp %#lx\n", thread->name,
+		 thread->tid, signal_name(info->signo), (unsigned long long)info->fault.address,
+		 cause, trap_pc(frame), trap_stack(frame));
 }
 
-/* Take what is pending until a handler is to run: its signal number, or 0. Default actions happen here. */
+/*
+ * Take what is pending until a handler is to run: its signal number, or 0. Default actions happen
+ * here.
+ */
 static int next_handled(const struct trap_frame *frame, struct signal_info *info,
 			struct signal_action *action)
 {
@@ -75,9 +78,11 @@ static int next_handled(const struct trap_frame *frame, struct signal_info *info
 		int signo = 0;
 
 		if (!stop)
-			signo = signal_dequeue_locked(process, &user->pending, ~user->blocked, info);
+			signo = signal_dequeue_locked(process, &user->pending, ~user->blocked,
+						      info);
 		if (!stop && !signo)
-			signo = signal_dequeue_locked(process, &process->pending, ~user->blocked, info);
+			signo = signal_dequeue_locked(process, &process->pending, ~user->blocked,
+						      info);
 		if (!stop && !signo)
 			signal_update_work_locked();
 		at = &process->actions->actions[signo ? signo - 1 : 0];
@@ -107,10 +112,13 @@ static int next_handled(const struct trap_frame *frame, struct signal_info *info
 
 static bool on_signal_stack(const struct signal_stack *stack, vaddr_t sp)
 {
-	return !((u32)stack->flags & SS_AUTODISARM) && sp > stack->sp && sp - stack->sp <= stack->size;
+	return !((u32)stack->flags & SS_AUTODISARM) && sp > stack->sp &&
+	       sp - stack->sp <= stack->size;
 }
 
-/* What sigreturn is to restore: the mask before sigsuspend(2) and its like, else the present one. */
+/*
+ * What sigreturn is to restore: the mask before sigsuspend(2) and its like, else the present one.
+ */
 static u64 mask_for_frame(struct thread *thread)
 {
 	if (!(atomic32_fetch_and(&thread->work, ~(u32)WORK_RESTORE_MASK) & WORK_RESTORE_MASK))
@@ -138,7 +146,8 @@ static void run_handler(struct trap_frame *frame, const struct signal_info *info
 	if (error) {
 		/* Its own handler cannot tell it that there is no stack. */
 		if (info->signo == SIGSEGV)
-			signal_set_action(SIGSEGV, &(struct signal_action){ .handler = SIG_DFL }, NULL);
+			signal_set_action(SIGSEGV, &(struct signal_action){ .handler = SIG_DFL },
+					  NULL);
 		signal_set_blocked(mask);
 		signal_force_fault(SIGSEGV, SI_KERNEL, 0);
 		return;

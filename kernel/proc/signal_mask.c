@@ -117,4 +117,3 @@ bool signal_is_ignored_or_blocked(int signo)
 	signal_unlock(process, state);
 	return result;
 }
-

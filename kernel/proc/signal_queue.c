@@ -1,6 +1,6 @@
 /*
- * Pending signals. A standard signal is pending once, whatever the number of senders; a real-time one as often
- * as it was sent, in that order (signal(7), "Real-time signals").
+ * Pending signals. A standard signal is pending once, whatever the number of senders; a real-time
+ * one as often as it was sent, in that order (signal(7), "Real-time signals").
  */
 #include <lib/bits.h>
 #include <lib/errno.h>

@@ -6,16 +6,17 @@
  *   signal_queue.c    pending signals       signal_stop.c     stop and continue
  *   signal_mask.c     blocking, taking      signal_deliver.c  before user mode
  *
- * The lock of process->actions guards the queues, masks, and exit and stop state of all processes that
- * share these actions. Order: tree → signal. Interrupts are off under both, as timers send signals.
- * Another process's ->actions may be read under the tree lock; one's own changes only in one's own exec.
+ * The lock of process->actions guards the queues, masks, and exit and stop state of all processes
+ * that share these actions. Order: tree → signal. Interrupts are off under both, as timers send
+ * signals. Another process's ->actions may be read under the tree lock; one's own changes only in
+ * one's own exec.
  *
  * No signal is lost between a sender and its target: a sender queues the signal and then sets
- * WORK_SIGNAL, both under the signal lock; only the thread itself clears WORK_SIGNAL, under the same
- * lock, after it found nothing that it may take; and it clears bits of its mask under that lock and then looks
- * again. A thread about to sleep tests WORK_SIGNAL after it set its state, and a sender wakes it after
- * setting WORK_SIGNAL (sched/wait.h). A signal of the whole process that its chosen thread blocks or leaves behind
- * by exiting is handed on (signal_retarget_locked).
+ * WORK_SIGNAL, both under the signal lock; only the thread itself clears WORK_SIGNAL, under the
+ * same lock, after it found nothing that it may take; and it clears bits of its mask under that
+ * lock and then looks again. A thread about to sleep tests WORK_SIGNAL after it set its state, and
+ * a sender wakes it after setting WORK_SIGNAL (sched/wait.h). A signal of the whole process that
+ * its chosen thread blocks or leaves behind by exiting is handed on (signal_retarget_locked).
  */
 #include <proc/process.h>
 
@@ -24,14 +25,14 @@ enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
 #define SS_AUTODISARM 0x80000000u
 enum { SIGNAL_STACK_MIN = 2048 };
 
-#define SIGNALS_STOP \
+#define SIGNALS_STOP                                                                               \
 	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
-#define SIGNALS_IGNORED \
+#define SIGNALS_IGNORED                                                                            \
 	(SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 /* Raised by the instruction itself: delivered first. */
-#define SIGNALS_SYNCHRONOUS \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
+#define SIGNALS_SYNCHRONOUS                                                                        \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
 	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 
 /* The signal lock of the current process, or of any under the tree lock. */
@@ -52,7 +53,9 @@ static inline void signal_actions_get(struct signal_actions *actions)
 	atomic32_inc(&actions->references);
 }
 void signal_actions_put(struct signal_actions *actions);
-/* exec and CLONE_CLEAR_SIGHAND: handlers become default, what is ignored stays so. @all: that too. */
+/*
+ * exec and CLONE_CLEAR_SIGHAND: handlers become default, what is ignored stays so. @all: that too.
+ */
 void signal_actions_reset(struct signal_actions *actions, bool all);
 /* sigaction(2) of the current process; @new, @old may be NULL. -EINVAL. */
 int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old);
@@ -94,5 +97,7 @@ bool signal_continue_locked(struct process *process);
 void signal_stop_begin(int signo, u32 count);
 /* Sleep while the process is stopped. No locks held. */
 void signal_stop_sleep(void);
-/* The number of threads went down: is that what a stop waited for? Tree lock held, signal lock not. */
+/*
+ * The number of threads went down: is that what a stop waited for? Tree lock held, signal lock not.
+ */
 void signal_stop_check_locked(struct process *process);

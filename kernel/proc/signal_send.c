@@ -12,8 +12,10 @@ struct signal_info signal_info_kernel(int signo)
 struct signal_info signal_info_user(int signo, int code)
 {
 	return (struct signal_info){
-		.signo = signo, .code = code,
-		.sender = { .pid = process_current()->id->number, .uid = credentials_current()->uid },
+		.signo = signo,
+		.code = code,
+		.sender = { .pid = process_current()->id->number,
+			    .uid = credentials_current()->uid },
 	};
 }
 
@@ -27,7 +29,10 @@ static bool takes(struct user_thread *user, int signo)
 	return signo == SIGKILL || !(user->blocked & SIGNAL_BIT(signo));
 }
 
-/* A blocked signal is kept even where it is ignored now: the disposition may change before it counts. */
+/*
+ * A blocked signal is kept even where it is ignored now: the disposition may change before it
+ * counts.
+ */
 static bool is_ignored(struct process *process, struct user_thread *user, int signo, bool force)
 {
 	u64 handler = handler_of(process, signo);
@@ -41,13 +46,14 @@ static bool is_ignored(struct process *process, struct user_thread *user, int si
 	return handler == SIG_IGN || (handler == SIG_DFL && SIGNALS_IGNORED & SIGNAL_BIT(signo));
 }
 
-/* The default action ends the process, and nothing can come between. */
+/* The default action ends the process, and nothing can come between; a fault is reported first. */
 static bool is_fatal(struct process *process, struct user_thread *user, int signo, bool force)
 {
 	return handler_of(process, signo) == SIG_DFL &&
 	       !((SIGNALS_IGNORED | SIGNALS_STOP) & SIGNAL_BIT(signo)) &&
 	       !(user->waiting_set & SIGNAL_BIT(signo)) &&
-	       !(SIGNALS_SYNCHRONOUS & SIGNAL_BIT(signo)) && (process != process_init || force);
+	       !(force && SIGNALS_SYNCHRONOUS & SIGNAL_BIT(signo)) &&
+	       (process != process_init || force);
 }
 
 void signal_interrupt_locked(struct user_thread *user)

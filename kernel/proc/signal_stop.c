@@ -1,13 +1,15 @@
 /*
- * Job control: a stop signal stops every thread of the process. The thread that takes it sets stop_signal
- * and interrupts the others; each sleeps before it returns to user mode. The one that makes the
- * count complete tells the parent.
+ * Job control: a stop signal stops every thread of the process. The thread that takes it sets
+ * stop_signal and interrupts the others; each sleeps before it returns to user mode. The one that
+ * makes the count complete tells the parent.
  *
- *   running → stopping (stop_signal set) → stopped (stopped_count = thread_count) → running (SIGCONT, SIGKILL)
+ *   running → stopping (stop_signal set) → stopped (stopped_count = thread_count)
+ *   and from both back to running (SIGCONT, SIGKILL)
  *
- * A SIGCONT between taking a stop signal and acting on it must win: continue_count tells. A thread counts itself
- * once per stop: stop_generation tells. No thread appears while stopping, as clone(2) looks for work under
- * the signal lock before it links the new one; one that leaves calls signal_stop_check_locked().
+ * A SIGCONT between taking a stop signal and acting on it must win: continue_count tells. A thread
+ * counts itself once per stop: stop_generation tells. No thread appears while stopping, as clone(2)
+ * looks for work under the signal lock before it links the new one; one that leaves calls
+ * signal_stop_check_locked().
  */
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
@@ -33,7 +35,9 @@ void signal_stop_begin(int signo, u32 count)
 	struct user_thread *user;
 	unsigned long state = tree_lock();
 
-	/* POSIX 2.4.3: nobody could continue an orphaned group, so the terminal does not stop it. */
+	/*
+	 * POSIX 2.4.3: nobody could continue an orphaned group, so the terminal does not stop it.
+	 */
 	if (signo != SIGSTOP && process_group_orphaned_locked(process->group_id, NULL)) {
 		tree_unlock(state);
 		return;

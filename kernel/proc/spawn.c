@@ -1,8 +1,8 @@
 /*
- * The parent copies its arguments into a job; the child's first thread, still without a space, does the
- * rest in its own name: ids, signals, file actions, loading. So each step is the one that the
- * program itself would take after fork, and a failure is the child's alone: it vanishes (process_discard) before
- * the parent hears of the error.
+ * The parent copies its arguments into a job; the child's first thread, still without a space, does
+ * the rest in its own name: ids, signals, file actions, loading. So each step is the one that the
+ * program itself would take after fork, and a failure is the child's alone: it vanishes
+ * (process_discard) before the parent hears of the error.
  */
 #include <arch/thread.h>
 #include <arch/user.h>
@@ -20,19 +20,19 @@
 
 enum { SPAWN_ACTIONS_MAX = 4096, TIOCSPGRP = 0x5410 };
 #define SPAWN_FLAGS_KNOWN                                                                          \
-	(SPAWN_SETPGROUP | SPAWN_SETSID | SPAWN_SETSIGMASK | SPAWN_SETSIGDEF | SPAWN_RESETIDS |     \
+	(SPAWN_SETPGROUP | SPAWN_SETSID | SPAWN_SETSIGMASK | SPAWN_SETSIGDEF | SPAWN_RESETIDS |    \
 	 SPAWN_CLOSE_FDS)
 
 struct spawn_job {
-	struct atomic32 references;	/* parent and child */
+	struct atomic32 references; /* parent and child */
 	struct spawn_args args;
-	char *path;			/* kernel copies: of args.path and of the actions' */
+	char *path; /* kernel copies: of args.path and of the actions' */
 	struct spawn_action *actions;
 	char **action_paths;
 	struct program program;
-	struct file *foreground;	/* of SPAWN_TCSETPGRP, as it was open then; or NULL */
+	struct file *foreground; /* of SPAWN_TCSETPGRP, as it was open then; or NULL */
 	struct wait_queue done_wait;
-	bool done;			/* [atomic] with error */
+	bool done; /* [atomic] with error */
 	int error;
 };
 
@@ -121,7 +121,8 @@ static int copy_job(struct spawn_job *job, vaddr_t args, u64 size)
 	error = copy_actions(job);
 	if (error)
 		return error;
-	path = job->args.path || job->args.path_fd < 0 ? path_copy_in(job->args.path, false) : kstrdup("");
+	path = job->args.path || job->args.path_fd < 0 ? path_copy_in(job->args.path, false)
+						       : kstrdup("");
 	if (IS_ERR_OR_NULL(path))
 		return path ? (int)PTR_ERR(path) : -ENOMEM;
 	job->path = path;
@@ -168,7 +169,8 @@ static int change_directory(const struct path *path)
 {
 	struct directory_context *context = process_current()->directory;
 	struct path old;
-	int error = S_ISDIR(path_vnode(path)->mode) ? vnode_permission(path_vnode(path), 1) : -ENOTDIR;
+	int error = S_ISDIR(path_vnode(path)->mode) ? vnode_permission(path_vnode(path), 1)
+						    : -ENOTDIR;
 
 	if (error)
 		return error;
@@ -226,7 +228,7 @@ static int do_action(struct spawn_job *job, const struct spawn_action *action, c
 	case SPAWN_OPEN:
 		return action_open(action, path);
 	case SPAWN_CLOSE:
-		fd_close(table, action->fd);	/* glibc: one that is not open is no error */
+		fd_close(table, action->fd); /* glibc: one that is not open is no error */
 		return 0;
 	case SPAWN_DUP2:
 		return action_dup2(action);
@@ -235,7 +237,8 @@ static int do_action(struct spawn_job *job, const struct spawn_action *action, c
 	case SPAWN_FCHDIR:
 		return action_fchdir(action->fd);
 	case SPAWN_CLOSEFROM:
-		return action->fd < 0 ? -EBADF : fd_close_range(table, (unsigned)action->fd, ~0u, false);
+		return action->fd < 0 ? -EBADF
+				      : fd_close_range(table, (unsigned)action->fd, ~0u, false);
 	case SPAWN_TCSETPGRP:
 		return action_foreground(job, action->fd);
 	default:
@@ -251,7 +254,8 @@ static int do_actions(struct spawn_job *job)
 	if (job->args.flags & SPAWN_CLOSE_FDS)
 		error = fd_close_range(process_current()->files, 3, ~0u, true);
 	for (u64 i = 0; i < job->args.action_count && !error; i++)
-		error = do_action(job, &job->actions[i], job->action_paths ? job->action_paths[i] : NULL);
+		error = do_action(job, &job->actions[i],
+				  job->action_paths ? job->action_paths[i] : NULL);
 	return error;
 }
 
@@ -263,8 +267,9 @@ static int set_ids(const struct spawn_args *args)
 	if (args->flags & SPAWN_SETSID)
 		result = process_new_session();
 	if (result >= 0 && args->flags & SPAWN_SETPGROUP)
-		result = args->pgroup < 0 || args->pgroup > INT32_MAX ?
-				 -EINVAL : process_set_group(0, (s32)args->pgroup);
+		result = args->pgroup < 0 || args->pgroup > INT32_MAX
+				 ? -EINVAL
+				 : process_set_group(0, (s32)args->pgroup);
 	if (result >= 0 && args->flags & SPAWN_RESETIDS) {
 		result = credentials_set_resgid(ID_UNCHANGED, own->gid, ID_UNCHANGED);
 		if (!result)
@@ -273,7 +278,10 @@ static int set_ids(const struct spawn_args *args)
 	return result < 0 ? (int)result : 0;
 }
 
-/* ioctl_tty(2) reads its argument from user memory: the new program's stack lends it, below its use. */
+/*
+ * ioctl_tty(2) reads its argument from user memory: the new program's stack lends it, below its
+ * use.
+ */
 static int set_foreground(struct spawn_job *job)
 {
 	vaddr_t place = trap_stack(thread_trap_frame(thread_current())) - 16;
@@ -304,14 +312,18 @@ static int become(struct spawn_job *job)
 	u64 inherited = thread_current()->user->blocked;
 	int error;
 
-	/* A background child may take the terminal, and no signal but SIGKILL comes between the steps. */
+	/*
+	 * A background child may take the terminal, and no signal but SIGKILL comes between the
+	 * steps.
+	 */
 	signal_set_blocked(~0ull);
 	error = set_ids(&job->args);
 	if (!error)
 		error = do_actions(job);
 	if (!error)
-		error = program_load(&job->program, job->args.path ? AT_FDCWD : (int)job->args.path_fd,
-				     job->path, LOOKUP_FOLLOW | (job->args.path ? 0 : LOOKUP_EMPTY));
+		error = program_load(&job->program,
+				     job->args.path ? AT_FDCWD : (int)job->args.path_fd, job->path,
+				     LOOKUP_FOLLOW | (job->args.path ? 0 : LOOKUP_EMPTY));
 	if (!error)
 		error = program_enter(&job->program);
 	if (!error)
@@ -377,7 +389,8 @@ static s64 wait_for_job(struct spawn_job *job, struct process *child)
 	s64 result = child->id->number;
 
 	/* Who is killed meanwhile does not see the result, and the child goes on by itself. */
-	if (!wait_event_mode(&job->done_wait, read_acquire(&job->done), WAIT_FOREVER, WAIT_KILLABLE) &&
+	if (!wait_event_mode(&job->done_wait, read_acquire(&job->done), WAIT_FOREVER,
+			     WAIT_KILLABLE) &&
 	    job->error) {
 		result = job->error;
 		wait_event(&child->exit_wait, READ_ONCE(child->state) == PROCESS_DEAD);

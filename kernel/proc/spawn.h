@@ -3,7 +3,8 @@
 #include <lib/types.h>
 
 /*
- * Start a program in a new process without touching the current one. @args: user address of a struct spawn_args,
- * @size: its size as the caller knows it. The pid, or -errno with nothing left behind. Sleeps.
+ * Start a program in a new process without touching the current one. @args: user address of a
+ * struct spawn_args, @size: its size as the caller knows it. The pid, or -errno with nothing left
+ * behind. Sleeps.
  */
 s64 process_spawn(vaddr_t args, u64 size);

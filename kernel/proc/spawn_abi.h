@@ -4,16 +4,22 @@
 
 enum { SELENE_SYS_spawn = 0x5e1e };
 
-enum { SPAWN_SETPGROUP = 1, SPAWN_SETSID = 2, SPAWN_SETSIGMASK = 4, SPAWN_SETSIGDEF = 8, SPAWN_RESETIDS = 16,
-       SPAWN_CLOSE_FDS = 32 };
+enum {
+	SPAWN_SETPGROUP = 1,
+	SPAWN_SETSID = 2,
+	SPAWN_SETSIGMASK = 4,
+	SPAWN_SETSIGDEF = 8,
+	SPAWN_RESETIDS = 16,
+	SPAWN_CLOSE_FDS = 32
+};
 
 /*
- * long spawn(const struct spawn_args *args, size_t size): the pid or -errno. size below sizeof(struct
- * spawn_args): EINVAL; above: what lies behind must be 0, else E2BIG.
+ * long spawn(const struct spawn_args *args, size_t size): the pid or -errno. size below
+ * sizeof(struct spawn_args): EINVAL; above: what lies behind must be 0, else E2BIG.
  */
 struct spawn_args {
-	u64 path;			/* user address, or 0 with path_fd */
-	s64 path_fd;			/* −1: none */
+	u64 path;    /* user address, or 0 with path_fd */
+	s64 path_fd; /* −1: none */
 	u64 argv, envp;
 	u64 actions, action_count;
 	u64 flags;
@@ -21,8 +27,15 @@ struct spawn_args {
 	u64 sigmask, sigdefault;
 };
 
-enum { SPAWN_OPEN = 1, SPAWN_CLOSE, SPAWN_DUP2, SPAWN_CHDIR, SPAWN_FCHDIR, SPAWN_CLOSEFROM,
-       SPAWN_TCSETPGRP };
+enum {
+	SPAWN_OPEN = 1,
+	SPAWN_CLOSE,
+	SPAWN_DUP2,
+	SPAWN_CHDIR,
+	SPAWN_FCHDIR,
+	SPAWN_CLOSEFROM,
+	SPAWN_TCSETPGRP
+};
 
 struct spawn_action {
 	u32 kind;

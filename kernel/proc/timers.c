@@ -1,6 +1,7 @@
 /*
- * ITIMER_REAL is a timer of its own (signal_real_timer). The two that measure CPU time share one: it goes off when
- * that much time may have been used at the earliest, looks, and is set for what is still missing.
+ * ITIMER_REAL is a timer of its own (signal_real_timer). The two that measure CPU time share one:
+ * it goes off when that much time may have been used at the earliest, looks, and is set for what is
+ * still missing.
  */
 #include <arch/time.h>
 #include <lib/errno.h>
@@ -8,7 +9,7 @@
 #include <proc/timers.h>
 #include <proc/tree.h>
 
-enum { LOOK_MIN = 1000000 };		/* ns between two looks */
+enum { LOOK_MIN = 1000000 }; /* ns between two looks */
 
 static u64 used_time(struct process *process, bool with_system)
 {
@@ -41,7 +42,8 @@ static void set_cpu_timer_locked(struct process *process)
 		timer_start(&process->cpu_timer, time_now() + soonest);
 }
 
-static void check_locked(struct process *process, struct cpu_interval *interval, u64 used, int signo)
+static void check_locked(struct process *process, struct cpu_interval *interval, u64 used,
+			 int signo)
 {
 	struct signal_info info = signal_info_kernel(signo);
 
@@ -62,16 +64,18 @@ void timers_cpu_expired(struct timer *timer)
 	tree_unlock(state);
 }
 
-static void exchange_cpu_locked(struct process *process, int which, const struct interval_timer *new,
-				struct interval_timer *old)
+static void exchange_cpu_locked(struct process *process, int which,
+				const struct interval_timer *new, struct interval_timer *old)
 {
-	struct cpu_interval *interval = which == ITIMER_PROF ? &process->profile_timer :
-							       &process->virtual_timer;
+	struct cpu_interval *interval = which == ITIMER_PROF ? &process->profile_timer
+							     : &process->virtual_timer;
 	u64 used = used_time(process, which == ITIMER_PROF);
 
 	if (old) {
 		old->interval = interval->interval;
-		old->value = !interval->target ? 0 : interval->target > used ? interval->target - used : 1;
+		old->value = !interval->target	       ? 0
+			     : interval->target > used ? interval->target - used
+						       : 1;
 	}
 	if (!new)
 		return;
@@ -80,7 +84,10 @@ static void exchange_cpu_locked(struct process *process, int which, const struct
 	set_cpu_timer_locked(process);
 }
 
-/* The handler takes the tree lock too (signal_real_timer), so that the interval is its own or the new one's. */
+/*
+ * The handler takes the tree lock too (signal_real_timer), so that the interval is its own or the
+ * new one's.
+ */
 static void exchange_real_locked(struct process *process, const struct interval_timer *new,
 				 struct interval_timer *old)
 {

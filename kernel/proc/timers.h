@@ -7,7 +7,7 @@ struct timer;
 enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
 
 struct interval_timer {
-	u64 value, interval;		/* ns; value 0: off */
+	u64 value, interval; /* ns; value 0: off */
 };
 
 /* @new may be NULL; *@old is filled when @old is not. -EINVAL: no such timer. */

@@ -1,8 +1,8 @@
 /*
  * Waiting for children: wait4(2), waitid(2).
  *
- * No change is missed: the waiter is on child_wait before it looks at its children under the tree lock, and
- * process_notify_parent_locked() wakes that queue under the same lock after the change.
+ * No change is missed: the waiter is on child_wait before it looks at its children under the tree
+ * lock, and process_notify_parent_locked() wakes that queue under the same lock after the change.
  */
 #include <lib/errno.h>
 #include <proc/signal_queue.h>

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, FILE_PAGES = 64 };
+enum { PAGE = 4096, FILE_PAGES = 64, COW_PAGES = 1024 };
 
 static int file_fd;
 
@@ -42,22 +42,35 @@ static void run_fault(unsigned count)
 	MUST(munmap(memory, (size_t)count * PAGE));
 }
 
-/* A child takes the pages that fork made copy-on-write, one write each. */
+static char *cow_memory;
+
+static void make_cow(void)
+{
+	cow_memory = map_anonymous(COW_PAGES);
+	memset(cow_memory, 1, COW_PAGES * PAGE);
+}
+
+static void remove_cow(void)
+{
+	MUST(munmap(cow_memory, COW_PAGES * PAGE));
+}
+
+/*
+ * A child takes the pages that fork made copy-on-write, one write each; fork and the child's exit are
+ * spread over them.
+ */
 static void run_cow(unsigned count)
 {
-	char *memory = map_anonymous(count);
 	pid_t child;
 	int status;
 
-	memset(memory, 1, (size_t)count * PAGE);
 	child = MUST(fork());
 	if (child == 0) {
 		for (unsigned i = 0; i < count; i++)
-			memory[(size_t)i * PAGE] = 2;
+			cow_memory[(size_t)i * PAGE] = 2;
 		_exit(0);
 	}
 	MUST(waitpid(child, &status, 0));
-	MUST(munmap(memory, (size_t)count * PAGE));
 }
 
 static void make_file(void)
@@ -93,7 +106,7 @@ static void run_map_file(unsigned count)
 const struct row memory_rows[] = {
 	{ "mmap_munmap", NULL, 2000, run_mmap, NULL, NULL },
 	{ "fault_anonymous", "fault", 2048, run_fault, NULL, NULL },
-	{ "fault_cow", "fault", 1024, run_cow, NULL, NULL },
+	{ "fault_cow", "fault", 1024, run_cow, make_cow, remove_cow },
 	{ "map_file_64", "mapping of 64 pages", 100, run_map_file, make_file, remove_file },
 	{ 0 },
 };

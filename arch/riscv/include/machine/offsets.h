@@ -15,5 +15,10 @@
 #define THREAD_CONTEXT		24	/* ra, sp, s0 … s11 */
 #define THREAD_WORK		408
 
+#define HART_START_ID		0	/* struct hart_start */
+#define HART_START_THREAD	8
+#define HART_START_SIZE		16
+#define HART_STARTS		64	/* CPU_MAX */
+
 #define KERNEL_STACK_SHIFT	14
 #define KERNEL_STACK_SIZE	(1 << KERNEL_STACK_SHIFT)
