@@ -4,6 +4,7 @@
  * cannot be mended.
  */
 #ifdef __ASSEMBLER__
+/* clang-format off */
 	.macro	faultable fixup:req, instruction:vararg
 900\@:	\instruction
 	.pushsection exception_table, "a"
@@ -11,6 +12,7 @@
 	.quad	900\@b, \fixup
 	.popsection
 	.endm
+/* clang-format on */
 #else
 #include <lib/types.h>
 
