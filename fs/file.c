@@ -1,5 +1,6 @@
 #include <fs/mount.h>
 #include <fs/dentry.h>
+#include <fs/epoll.h>
 #include <fs/file.h>
 #include <lib/err.h>
 #include <lib/string.h>
@@ -27,6 +28,7 @@ struct file *file_create(const struct file_operations *operations, u32 flags, vo
 	file->private = private;
 	file->owner = 0;
 	file->owner_signal = 0;
+	file->watchers = NULL;
 	return file;
 }
 
@@ -58,6 +60,8 @@ void file_put(struct file *file)
 
 	if (likely(!atomic32_dec_and_test(&file->references)))
 		return;
+	if (unlikely(read_acquire(&file->watchers)))
+		epoll_file_gone(file);
 	if (file->operations->release)
 		file->operations->release(file);
 	if (vnode) {

@@ -71,6 +71,7 @@ struct file {
 	void *private;			/* [const after open] */
 	s32 owner;			/* [atomic] F_SETOWN */
 	int owner_signal;
+	struct epoll_item *watchers;	/* [epoll's lock] epoll instances that watch it */
 };
 
 /* A file that is not open in any table yet; ERR_PTR(-ENFILE, -ENOMEM). */
@@ -194,3 +195,9 @@ void lock_free(struct vnode *vnode);
 struct file *tmpfs_create_memfd(const char *name, u32 flags);
 /* fallocate(2): @mode 0, KEEP_SIZE, PUNCH_HOLE; others -EOPNOTSUPP. */
 int file_allocate(struct file *file, int mode, s64 offset, s64 size);
+
+/* A file of no file system with a vnode of its own; @name as /proc shows it. ERR_PTR. */
+struct file *file_create_unnamed(const char *name, const struct file_operations *operations, u32 flags,
+				 void *private);
+/* eventfd2(2): O_NONBLOCK in @flags. ERR_PTR. */
+struct file *eventfd_create(u32 count, bool semaphore, u32 flags);

@@ -233,7 +233,7 @@ struct file *fd_get_from(struct file_table *table, int fd)
  * close the descriptor during this one. Others that look (/proc) take a reference of the table and
  * read.
  */
-static struct file_hold hold(int fd, bool path_too)
+static __force_inline struct file_hold hold(int fd, bool path_too)
 {
 	struct process *process = process_current();
 	struct file_table *table = process->files;

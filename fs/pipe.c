@@ -248,20 +248,28 @@ static ssize_t pipe_write(struct file *file, struct io_iterator *iterator, s64 *
 	return total ? total : done;
 }
 
+static void pipe_poll_join(struct file *file, struct pipe *pipe, struct poll_table *table)
+{
+	if (file_readable(file))
+		poll_wait(file, &pipe->read_wait, table);
+	if (file_writable(file))
+		poll_wait(file, &pipe->write_wait, table);
+}
+
 static u32 pipe_poll(struct file *file, struct poll_table *table)
 {
 	struct pipe *pipe = file->private;
 	u32 events = 0;
 
+	if (table)
+		pipe_poll_join(file, pipe, table);
 	if (file_readable(file)) {
-		poll_wait(file, &pipe->read_wait, table);
 		if (!pipe_empty(pipe))
 			events |= POLLIN | POLLRDNORM;
 		if (!READ_ONCE(pipe->writers) && READ_ONCE(pipe->writer_opens))
 			events |= POLLHUP;
 	}
 	if (file_writable(file)) {
-		poll_wait(file, &pipe->write_wait, table);
 		if (!pipe_full(pipe))
 			events |= POLLOUT | POLLWRNORM;
 		if (!READ_ONCE(pipe->readers))

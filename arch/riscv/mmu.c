@@ -8,6 +8,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/frame.h>
+#include <mm/table.h>
 #include <sched/cpu.h>
 #include "hart.h"
 #include "tables.h"
@@ -35,15 +36,14 @@ void mmu_space_destroy(struct mmu_space *space)
 {
 	assert(cpumask_empty(&space->cpus));
 	for (unsigned i = 0; i < USER_ENTRIES; i++) {
-		pte_t *middle;
+		pte_t *entry, *end;
 
 		if (pte_empty(space->root[i]))
 			continue;
-		middle = table_of(space->root[i]);
-		for (unsigned j = 0; j < TABLE_ENTRIES; j++) {
-			if (!pte_empty(middle[j]))
-				free_table(middle[j]);
-		}
+		entry = table_of(space->root[i]);
+		end = entry + TABLE_ENTRIES;
+		while ((entry = table_skip_empty(entry, end)) < end)
+			free_table(*entry++);
 		free_table(space->root[i]);
 	}
 	frame_free_table(frame_of_data(space->root));
@@ -90,18 +90,23 @@ pte_t *mmu_find(struct mmu_space *space, vaddr_t *address, vaddr_t end)
 	vaddr_t at = *address;
 
 	while (at < end) {
-		pte_t *middle = table_below(&space->root[table_index(at, 2)], false), *leaf;
+		vaddr_t next = ALIGN_DOWN(at, table_span(2)) + table_span(2);
+		pte_t *middle = table_below(&space->root[table_index(at, 2)], false);
 
-		if (!middle) {
-			at = ALIGN_DOWN(at, table_span(2)) + table_span(2);
-			continue;
+		if (middle) {
+			pte_t *first = &middle[table_index(at, 1)];
+			pte_t *stop = &middle[table_index(MIN(next, end) - 1, 1) + 1];
+			pte_t *found = table_skip_empty(first, stop);
+
+			if (found > first)
+				at = ALIGN_DOWN(at, table_span(1)) +
+				     (found - first) * table_span(1);
+			if (found < stop) {
+				*address = at;
+				return &table_of(pte_get(found))[table_index(at, 0)];
+			}
 		}
-		leaf = table_below(&middle[table_index(at, 1)], false);
-		if (leaf) {
-			*address = at;
-			return &leaf[table_index(at, 0)];
-		}
-		at = ALIGN_DOWN(at, table_span(1)) + table_span(1);
+		at = next;
 	}
 	*address = end;
 	return NULL;

@@ -145,7 +145,8 @@ static long poll_wait_for(struct poll_request *requests, unsigned count, u64 dea
 		else
 			error = poller_sleep(&poller, deadline);
 		/* The last look counts, whatever ended the sleep. */
-		ready = check_all(requests, count, NULL);
+		if (deadline)
+			ready = check_all(requests, count, NULL);
 	}
 	poller_end(&poller);
 	if (ready)
@@ -210,25 +211,28 @@ static void request_make(struct poll_request *request, s32 fd, u32 wanted)
 static long poll_user(vaddr_t address, u64 count, u64 deadline)
 {
 	struct poll_request few[FDS_FEW], *requests = requests_alloc(few, count);
-	struct poll_fd fd;
+	struct poll_fd fds[FDS_FEW];
 	unsigned made = 0;
 	long result = 0;
 
 	if (!requests)
 		return -ENOMEM;
 	for (; made < count && !result; made++) {
-		if (copy_in(&fd, address + made * sizeof(fd), sizeof(fd))) {
+		const struct poll_fd *fd = &fds[made % FDS_FEW];
+
+		if (fd == fds && copy_in(fds, address + made * sizeof(*fds),
+					 MIN(count - made, (u64)FDS_FEW) * sizeof(*fds))) {
 			result = -EFAULT;
 			break;
 		}
-		request_make(&requests[made], fd.fd, (u16)fd.events | POLLERR | POLLHUP);
+		request_make(&requests[made], fd->fd, (u16)fd->events | POLLERR | POLLHUP);
 	}
 	if (!result)
 		result = poll_wait_for(requests, made, deadline);
 	for (unsigned i = 0; i < made && result >= 0; i++) {
 		s16 returned = requests[i].ready;
 
-		if (copy_out(address + i * sizeof(fd) + offsetof(struct poll_fd, returned), &returned,
+		if (copy_out(address + i * sizeof(*fds) + offsetof(struct poll_fd, returned), &returned,
 			     sizeof(returned)))
 			result = -EFAULT;
 	}

@@ -36,6 +36,7 @@ static size_t serial_write(struct terminal *terminal, const u8 *data, size_t siz
 		port->queue[port->tail++ % SERIAL_QUEUE] = data[count++];
 	port->starved |= count < size;
 	pump(port);
+	port->busy |= port->tail != port->head;
 	spin_unlock_irqrestore(&port->lock, state);
 	return count;
 }
@@ -83,8 +84,11 @@ static void service(struct serial_port *port)
 			data[count] = byte;
 		}
 		pump(port);
-		room = port->starved && port->tail - port->head < SERIAL_QUEUE / 2;
+		room = port->tail == port->head ? port->busy
+						: port->starved &&
+							  port->tail - port->head < SERIAL_QUEUE / 2;
 		port->starved &= !room;
+		port->busy = port->tail != port->head;
 		spin_unlock_irqrestore(&port->lock, state);
 		if (count)
 			terminal_input(port->terminal, data, count);
@@ -123,7 +127,17 @@ static int start_polling(struct serial_port *port)
 	return 0;
 }
 
-static const struct terminal_driver serial_driver = { .write = serial_write };
+static size_t serial_pending(struct terminal *terminal)
+{
+	struct serial_port *port = terminal_private(terminal);
+
+	return READ_ONCE(port->tail) - READ_ONCE(port->head);
+}
+
+static const struct terminal_driver serial_driver = {
+	.write = serial_write,
+	.pending = serial_pending,
+};
 
 static bool is_stdout(const struct fdt_node *node)
 {

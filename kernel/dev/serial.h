@@ -29,6 +29,7 @@ struct serial_port {
 	u32 head, tail;			/* [lock] free-running */
 	bool waiting;			/* [lock] notify_room is on */
 	bool starved;			/* [lock] a writer found the queue full */
+	bool busy;			/* [lock] output waited when we last looked */
 	struct terminal *terminal;	/* [const after registration] */
 	struct log_console console;
 };

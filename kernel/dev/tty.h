@@ -13,6 +13,8 @@ struct terminal;
 struct terminal_driver {
 	/* Send up to @size bytes; how many were taken (0: full, terminal_output_ready() later). Any context. */
 	size_t (*write)(struct terminal *terminal, const u8 *data, size_t size);
+	/* Bytes taken that are not on the wire yet; terminal_output_ready() when none are. Optional. */
+	size_t (*pending)(struct terminal *terminal);
 	/* The user's settings changed (baud rate, size of character). Optional. */
 	void (*configure)(struct terminal *terminal);
 	void (*release)(struct terminal *terminal);

@@ -30,8 +30,21 @@ static long get_settings(struct terminal *terminal, vaddr_t to, size_t size)
 	return copy_out(to, &settings, size);
 }
 
-/* Output goes to the wire as it is written, so "drained" (the W and F forms) holds at once. */
-static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, bool flush)
+static size_t output_pending(struct terminal *terminal)
+{
+	return terminal->driver->pending ? terminal->driver->pending(terminal) : 0;
+}
+
+/* tcdrain(3): until all that was written is on the wire. */
+static long drain(struct terminal *terminal)
+{
+	int error = wait_event_interruptible(&terminal->output_wait,
+					     !output_pending(terminal) || terminal->hung_up);
+
+	return error == -EINTR ? -ERESTARTSYS : error;
+}
+
+static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, bool wait, bool flush)
 {
 	struct terminal_settings settings;
 	u32 old_local;
@@ -43,6 +56,8 @@ static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, b
 	settings = terminal->settings;
 	mutex_unlock(&terminal->lock);
 	error = copy_in(&settings, from, size);
+	if (!error && wait)
+		error = drain(terminal);
 	if (error)
 		return error;
 	mutex_lock(&terminal->lock);
@@ -155,11 +170,13 @@ long terminal_ioctl(struct file *file, unsigned command, unsigned long argument)
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
-		return set_settings(terminal, argument, TERMIOS_SIZE, command == TCSETSF);
+		return set_settings(terminal, argument, TERMIOS_SIZE, command != TCSETS,
+				    command == TCSETSF);
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
-		return set_settings(terminal, argument, TERMIOS2_SIZE, command == TCSETSF2);
+		return set_settings(terminal, argument, TERMIOS2_SIZE, command != TCSETS2,
+				    command == TCSETSF2);
 	case TIOCGWINSZ:
 		return get_window(terminal, argument);
 	case TIOCSWINSZ:
@@ -170,11 +187,13 @@ long terminal_ioctl(struct file *file, unsigned command, unsigned long argument)
 		return flow(terminal, argument);
 	case TCSBRK:
 	case TCSBRKP:
-		/* A break is no state of the terminal; what tcdrain() waits for holds already. */
-		return terminal_job_check(terminal, SIGTTOU);
+		/* tcsendbreak(3) (0) sends nothing, which POSIX allows; else it is tcdrain(3). */
+		result = terminal_job_check(terminal, SIGTTOU);
+		return result || !argument ? result : drain(terminal);
 	case TIOCINQ:
 		return input_count(terminal, argument);
 	case TIOCOUTQ:
+		return put_word(argument, output_pending(terminal));
 	case TIOCGETD:
 		return put_word(argument, 0);
 	case TIOCGDEV:

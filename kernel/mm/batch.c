@@ -1,6 +1,7 @@
 #include <debug/panic.h>
 #include <mm/batch.h>
 #include <mm/ownership.h>
+#include <mm/table.h>
 #include <sched/cpu.h>
 
 void release_begin(struct release_batch *batch, struct space *space)
@@ -101,14 +102,14 @@ void release_all(struct space *space)
 	pte_t *entry;
 
 	while (address < USER_END && (entry = mmu_find(&space->mmu, &address, USER_END))) {
-		vaddr_t end = ALIGN_DOWN(address, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+		vaddr_t next = ALIGN_DOWN(address, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+		pte_t *end = entry + ((next - address) >> PAGE_SHIFT);
 		struct frame *owned = NULL;
 
-		for (; address < end; address += PAGE_SIZE, entry++) {
+		address = next;
+		for (; (entry = table_skip_empty(entry, end)) < end; entry++) {
 			pte_t pte = *entry;
 
-			if (pte_empty(pte))
-				continue;
 			*entry = (pte_t){ 0 };
 			if (pte_state(pte) == PAGE_OWNED)
 				chain_add(&owned, pte);

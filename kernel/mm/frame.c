@@ -13,11 +13,6 @@
 enum { BATCH_ORDER = 4, BATCH = 1 << BATCH_ORDER, FRAME_KINDS = FRAME_OBJECT + 1 };
 enum { ORDER_INSIDE = 0xff };	/* frame->order of a free frame that is not the head of its block */
 
-struct bank {
-	u64 start, count;		/* [const] frame numbers */
-	struct frame *frames;		/* [const] */
-};
-
 struct frame_cache {			/* [own cpu] interrupts off */
 	struct frame *loose;		/* chain of loose_count frames */
 	struct frame *full;		/* chain of BATCH frames, or NULL */
@@ -25,7 +20,7 @@ struct frame_cache {			/* [own cpu] interrupts off */
 	s64 allocated[FRAME_KINDS];	/* minus freed, on this CPU */
 } __aligned_to(64);
 
-static struct bank banks[BOOT_BANKS_MAX];
+struct frame_bank frame_banks[BOOT_BANKS_MAX];
 static unsigned bank_count;
 static struct frame_cache caches[CPU_MAX];
 
@@ -40,39 +35,39 @@ static struct frame_shrinker *shrinkers;			/* [atomic] only ever grows */
 u64 zero_frame_number;
 u64 frame_fail_countdown;
 
-static struct bank *bank_of_number(u64 number)
+static struct frame_bank *bank_of_number(u64 number)
 {
 	for (unsigned i = 0; i < bank_count; i++) {
-		if (number - banks[i].start < banks[i].count)
-			return &banks[i];
+		if (number - frame_banks[i].start < frame_banks[i].count)
+			return &frame_banks[i];
 	}
 	return NULL;
 }
 
-struct frame *frame_of(u64 number)
+struct frame *frame_of_any(u64 number)
 {
 	for (unsigned i = 0; i < bank_count; i++) {
-		u64 index = number - banks[i].start;
+		u64 index = number - frame_banks[i].start;
 
-		if (likely(index < banks[i].count))
-			return &banks[i].frames[index];
+		if (likely(index < frame_banks[i].count))
+			return &frame_banks[i].frames[index];
 	}
 	return NULL;
 }
 
-u64 frame_number(const struct frame *frame)
+u64 frame_number_any(const struct frame *frame)
 {
 	for (unsigned i = 0; i < bank_count; i++) {
-		uintptr_t offset = (uintptr_t)frame - (uintptr_t)banks[i].frames;
+		uintptr_t offset = (uintptr_t)frame - (uintptr_t)frame_banks[i].frames;
 
-		if (likely(offset < banks[i].count * sizeof(*frame)))
-			return banks[i].start + offset / sizeof(*frame);
+		if (likely(offset < frame_banks[i].count * sizeof(*frame)))
+			return frame_banks[i].start + offset / sizeof(*frame);
 	}
 	panic("frame_number: %p is no frame", (const void *)frame);
 }
 
 /* [buddy] Put a block on its list, joined with its free buddies. */
-static void buddy_insert(struct bank *bank, u64 number, unsigned order)
+static void buddy_insert(struct frame_bank *bank, u64 number, unsigned order)
 {
 	struct frame *frame;
 
@@ -466,15 +461,15 @@ u64 frame_count_free_lists(void)
 void frame_for_each(bool (*visit)(struct frame *frame, void *context), void *context)
 {
 	for (unsigned i = 0; i < bank_count; i++) {
-		for (u64 index = 0; index < banks[i].count; index++) {
-			if (!visit(&banks[i].frames[index], context))
+		for (u64 index = 0; index < frame_banks[i].count; index++) {
+			if (!visit(&frame_banks[i].frames[index], context))
 				return;
 		}
 	}
 }
 
 /* [buddy] A run of frames inside @bank that become free: as few blocks as alignment allows. */
-static void bank_add(struct bank *bank, u64 number, u64 end)
+static void bank_add(struct frame_bank *bank, u64 number, u64 end)
 {
 	for (u64 i = number; i < end; i++) {
 		bank->frames[i - bank->start].kind = FRAME_FREE;
@@ -497,7 +492,7 @@ void frame_add_range(paddr_t start, paddr_t end)
 	unsigned long irq = spin_lock_irqsave(&buddy_lock);
 
 	while (number < last) {
-		struct bank *bank = bank_of_number(number);
+		struct frame_bank *bank = bank_of_number(number);
 		u64 run = number;
 
 		while (bank && run < last && run - bank->start < bank->count &&
@@ -522,9 +517,9 @@ void frame_init(void)
 		const struct memory_range *range = &boot_memory.banks[i];
 		u64 count = (range->end - range->start) >> PAGE_SHIFT;
 
-		banks[i].start = range->start >> PAGE_SHIFT;
-		banks[i].frames = direct_map(boot_memory_allocate(count * sizeof(struct frame)));
-		banks[i].count = count;
+		frame_banks[i].start = range->start >> PAGE_SHIFT;
+		frame_banks[i].frames = direct_map(boot_memory_allocate(count * sizeof(struct frame)));
+		frame_banks[i].count = count;
 	}
 	bank_count = boot_memory.bank_count;
 	boot_memory_each_free(frame_add_range);

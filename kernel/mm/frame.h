@@ -83,9 +83,32 @@ static inline u32 frame_references(const struct frame *frame)	/* acquire */
 	return __atomic_load_n(&frame->references.v, __ATOMIC_ACQUIRE);
 }
 
+/* A range of RAM with its frames. */
+struct frame_bank {
+	u64 start, count;		/* [const] frame numbers */
+	struct frame *frames;		/* [const] */
+};
+extern struct frame_bank frame_banks[];
+
+/* In all banks, and in those after the first. */
+struct frame *frame_of_any(u64 number);
+u64 frame_number_any(const struct frame *frame);
+
 /* Conversions. frame_of(): NULL when @number is not RAM that the allocator knows. */
-struct frame *frame_of(u64 number);
-u64 frame_number(const struct frame *frame);
+static inline struct frame *frame_of(u64 number)
+{
+	u64 index = number - frame_banks[0].start;
+
+	return likely(index < frame_banks[0].count) ? &frame_banks[0].frames[index]
+						    : frame_of_any(number);
+}
+static inline u64 frame_number(const struct frame *frame)
+{
+	u64 index = ((uintptr_t)frame - (uintptr_t)frame_banks[0].frames) / sizeof(*frame);
+
+	return likely(index < frame_banks[0].count) ? frame_banks[0].start + index
+						    : frame_number_any(frame);
+}
 static inline paddr_t frame_address(const struct frame *frame)
 {
 	return frame_number(frame) << PAGE_SHIFT;

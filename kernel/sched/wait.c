@@ -9,6 +9,9 @@
  * thread_block(), after which the caller tests again. Waits inside a wait (a mutex in a
  * condition, poll's many queues, wait in a page fault) may so use up a sign that was meant for
  * the outer one: they leave the sign set when they end, which costs the outer wait one more test.
+ *
+ * A callback in a thread's place runs in the waker's section, so the same proof holds: either it is
+ * called, or it joined after the waker's section and its owner's test sees the condition true.
  */
 #include <debug/panic.h>
 #include <lib/errno.h>
@@ -20,10 +23,21 @@ void wait_queue_init(struct wait_queue *queue)
 	list_init(&queue->waiters);
 }
 
+static void enqueue(struct wait_queue *queue, struct waiter *waiter)
+{
+	unsigned long state = spin_lock_irqsave(&queue->lock);
+
+	/* All who are not exclusive come first, so that a waker meets them before he has enough. */
+	if (waiter->exclusive)
+		list_add_tail(&queue->waiters, &waiter->link);
+	else
+		list_add_head(&queue->waiters, &waiter->link);
+	spin_unlock_irqrestore(&queue->lock, state);
+}
+
 static void join(struct wait_queue *queue, struct waiter *waiter, bool exclusive)
 {
 	struct thread *thread = thread_current();
-	unsigned long state;
 
 	if (!thread->wait_depth++)
 		WRITE_ONCE(thread->wake_pending, false);
@@ -31,13 +45,8 @@ static void join(struct wait_queue *queue, struct waiter *waiter, bool exclusive
 	waiter->thread = thread;
 	waiter->exclusive = exclusive;
 	waiter->events = 0;
-	state = spin_lock_irqsave(&queue->lock);
-	/* All who are not exclusive come first, so that a waker meets them before he has enough. */
-	if (exclusive)
-		list_add_tail(&queue->waiters, &waiter->link);
-	else
-		list_add_head(&queue->waiters, &waiter->link);
-	spin_unlock_irqrestore(&queue->lock, state);
+	waiter->callback = NULL;
+	enqueue(queue, waiter);
 }
 
 void wait_begin(struct wait_queue *queue, struct waiter *waiter)
@@ -56,31 +65,59 @@ int wait_sleep(struct waiter *waiter, u64 deadline, enum wait_mode mode)
 	return thread_block(deadline, mode);
 }
 
-/* Returns the CPUs to kick once the queue's lock is free. */
-static u64 wake_locked(struct wait_queue *queue, unsigned exclusive_count, u32 events)
+void wait_begin_callback(struct wait_queue *queue, struct waiter *waiter, wait_callback *callback,
+			 void *private, bool exclusive)
+{
+	*waiter = (struct waiter){ .queue = queue, .exclusive = exclusive, .callback = callback,
+				   .private = private };
+	enqueue(queue, waiter);
+}
+
+void wait_end_callback(struct waiter *waiter)
+{
+	unsigned long state = spin_lock_irqsave(&waiter->queue->lock);
+
+	list_remove(&waiter->link);
+	spin_unlock_irqrestore(&waiter->queue->lock, state);
+}
+
+static bool wake_one(struct waiter *waiter, u32 events, u64 *kicks)
+{
+	return waiter->callback ? waiter->callback(waiter, events, kicks)
+				: thread_wake_deferred(waiter->thread, WAKE_NORMAL, kicks);
+}
+
+/* Adds to *@kicks the CPUs to kick once the queue's lock is free. */
+static void wake_locked(struct wait_queue *queue, unsigned exclusive_count, u32 events, u64 *kicks)
 {
 	struct waiter *waiter;
-	u64 kicks = 0;
 
 	list_for_each_entry(waiter, &queue->waiters, link) {
 		if (waiter->events && !(waiter->events & events))
 			continue;
 		if (waiter->exclusive && !exclusive_count)
 			break;
-		if (thread_wake_deferred(waiter->thread, WAKE_NORMAL, &kicks) &&
-		    waiter->exclusive && exclusive_count != ~0u)
+		if (wake_one(waiter, events, kicks) && waiter->exclusive && exclusive_count != ~0u)
 			exclusive_count--;
 	}
-	return kicks;
 }
 
 void wait_wake_events(struct wait_queue *queue, unsigned exclusive_count, u32 events)
 {
 	unsigned long state = spin_lock_irqsave(&queue->lock);
-	u64 kicks = wake_locked(queue, exclusive_count, events);
+	u64 kicks = 0;
 
+	wake_locked(queue, exclusive_count, events, &kicks);
 	spin_unlock_irqrestore(&queue->lock, state);
 	cpus_kick(kicks);
+}
+
+/* Interrupts are off: the outer queue's lock is held. */
+void wait_wake_nested(struct wait_queue *queue, unsigned exclusive_count, u32 events, u64 *kicks)
+{
+	spin_lock_nested(&queue->lock);
+	wake_locked(queue, exclusive_count, events, kicks);
+	spin_unlock(&queue->lock);
 }
 
 void wait_end(struct waiter *waiter)
@@ -93,7 +130,7 @@ void wait_end(struct waiter *waiter)
 	list_remove(&waiter->link);
 	/* Chosen to be woken, but it leaves for another reason: the next one shall have it. */
 	if (waiter->exclusive && READ_ONCE(thread->wake_pending))
-		kicks = wake_locked(queue, 1, ~0u);
+		wake_locked(queue, 1, ~0u, &kicks);
 	spin_unlock_irqrestore(&queue->lock, state);
 	cpus_kick(kicks);
 	if (--thread->wait_depth)

@@ -24,12 +24,22 @@ struct wait_queue {
 
 #define WAIT_QUEUE_INIT(name) { SPINLOCK_INIT(RANK_WAIT), LIST_INIT((name).waiters) }
 
+struct waiter;
+/*
+ * Called instead of waking a thread, under queue->lock with interrupts off: may take locks of RANK_WAIT
+ * nested, and wake other queues by wait_wake_nested(). True: it found someone for the event, which
+ * counts where the waiter is exclusive.
+ */
+typedef bool wait_callback(struct waiter *waiter, u32 events, u64 *kicks);
+
 struct waiter {
 	struct list_node link;		/* [queue->lock] */
 	struct wait_queue *queue;
 	struct thread *thread;
 	bool exclusive;			/* wait_wake(…, n) wakes n of these, and all others */
 	u32 events;			/* for poll: events of interest; 0: any */
+	wait_callback *callback;	/* instead of waking a thread; NULL: wake it */
+	void *private;			/* the callback's */
 };
 
 enum wait_mode { WAIT_UNINTERRUPTIBLE, WAIT_INTERRUPTIBLE, WAIT_KILLABLE };
@@ -47,6 +57,15 @@ __must_check int wait_sleep(struct waiter *waiter, u64 deadline, enum wait_mode 
 /* The same without a queue, for those who know their sleeper: thread_wake() ends it. */
 __must_check int thread_block(u64 deadline, enum wait_mode mode);
 void wait_end(struct waiter *waiter);
+/*
+ * Have @callback called at each wake-up of @queue until wait_end_callback(), after which it does not
+ * run any more. No thread is tied to it. The caller tests its condition after it joined, as ever.
+ */
+void wait_begin_callback(struct wait_queue *queue, struct waiter *waiter, wait_callback *callback,
+			 void *private, bool exclusive);
+void wait_end_callback(struct waiter *waiter);
+/* From a callback, which passes its @kicks on. Queues must not wake each other in a circle. */
+void wait_wake_nested(struct wait_queue *queue, unsigned exclusive_count, u32 events, u64 *kicks);
 /* Wake all that are not exclusive and up to @exclusive_count that are. Any context. */
 void wait_wake_events(struct wait_queue *queue, unsigned exclusive_count, u32 events);
 static inline void wait_wake_all(struct wait_queue *queue)

@@ -22,7 +22,9 @@ def built(name):
     """The path of a product of the build, made now when it is not there yet."""
     path = os.path.join(BUILD, name)
     if not os.path.exists(path):
-        if subprocess.run(['make', '-s', '-C', TOP, 'build/' + name], stdout=2).returncode != 0:
+        environment = {key: value for key, value in os.environ.items() if key != 'MAKEFLAGS'}
+        if subprocess.run(['make', '-s', '-C', TOP, 'build/' + name], stdout=2,
+                          env=environment).returncode != 0:
             raise GuestError(f'build/{name} is missing and make cannot make it')
     return path
 

@@ -3,6 +3,7 @@
  * the text. Clocks that it does not know go to the kernel. vdso(7), "riscv functions".
  */
 #include "data.h"
+#include <stdbool.h>
 
 struct timespec {
 	int64_t seconds, nanoseconds;
@@ -39,7 +40,7 @@ static long call(long number, long x0, long x1, long x2)
 }
 
 /* Nanoseconds of CLOCK_MONOTONIC, and what CLOCK_REALTIME is ahead of it. */
-static uint64_t read_clock(int64_t *offset)
+static inline uint64_t __attribute__((always_inline)) read_clock(int64_t *offset)
 {
 	const struct vdso_data *data = &vdso_data;
 	uint32_t sequence;
@@ -57,24 +58,26 @@ static uint64_t read_clock(int64_t *offset)
 int __vdso_clock_gettime(int clock, struct timespec *time)
 {
 	const uint64_t second = 1000000000;
+	bool real = false;
 	int64_t offset;
 	uint64_t now;
 
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-		now = read_clock(&offset);
-		now += (uint64_t)offset;
+		real = true;
 		break;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-		now = read_clock(&offset);
 		break;
 	default:
 		return (int)call(CALL_CLOCK_GETTIME, clock, (long)time, 0);
 	}
+	now = read_clock(&offset);
+	if (real)
+		now += (uint64_t)offset;
 	time->seconds = (int64_t)(now / second);
 	time->nanoseconds = (int64_t)(now % second);
 	return 0;
