@@ -220,6 +220,11 @@ ifneq ($(wildcard scripts/bench),)
 bench: all
 	@scripts/setup run
 	@scripts/bench $(BENCH)
+
+.PHONY: profile
+profile: all
+	@scripts/setup run
+	@scripts/profile $(ROW)
 endif
 
 # Downloads stay: build/apt, build/packages, build/tools, build/linux. distclean takes them too.
@@ -237,6 +242,8 @@ help:
 	@echo 'make debug         the same, waiting for gdb'
 	@echo 'make test          all tests; test-host, test-system: a part'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
+	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'
+	@echo 'make profile       where the instructions of a row go: ROW=fork_exit'
 	@echo 'make check-layers  who may include whom'
 	@echo 'make format-check  the code against .clang-format'
 	@echo 'make clean         what was built; distclean: downloads too'

@@ -1,4 +1,4 @@
-/* Files that are neither in a file system nor pipes: eventfd, epoll. Each has a vnode for fstat(2). */
+/* Files that are in no file system: eventfd, epoll, timerfd. Each has a vnode for fstat(2). */
 #include <fs/dentry.h>
 #include <fs/file.h>
 #include <fs/mount.h>
@@ -12,8 +12,8 @@ static void anonymous_release(struct vnode *vnode)
 	slab_free(&anonymous_vnode_cache, vnode);
 }
 
-struct file *file_create_unnamed(const char *name, const struct file_operations *operations, u32 flags,
-				 void *private)
+struct file *file_create_unnamed(const char *name, const struct file_operations *operations,
+				 u32 flags, void *private)
 {
 	static const struct vnode_operations vnode_operations = { .release = anonymous_release };
 	static struct atomic64 last_ino;

@@ -15,7 +15,8 @@
 
 enum { QUEUES_MAX = 3, NESTING_MAX = 5 };
 #define EVENT_FLAGS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
-#define EXCLUSIVE_ALLOWED (POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_ALLOWED                                                                          \
+	(POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll {
 	struct mutex lock;		/* not ranked: files of any kind are asked under it */
@@ -305,14 +306,15 @@ static long report(struct epoll *epoll, vaddr_t to, unsigned count)
 	long error = 0;
 
 	mutex_lock(&epoll->lock);
-	for (unsigned left = READ_ONCE(epoll->ready_count); left && done < count && !error; left--) {
+	for (unsigned left = READ_ONCE(epoll->ready_count); left && done < count; left--) {
 		struct epoll_item *item = take_ready(epoll);
 		struct epoll_event event;
 
 		if (!item)
 			break;
-		event = (struct epoll_event){ .events = file_poll(item->file, NULL) & item->event.events,
-					      .data = item->event.data };
+		event = item->event;
+		event.events &= file_poll(item->file, NULL);
+		event.padding = 0;
 		if (!event.events)
 			continue;
 		error = copy_out(to + done * sizeof(event), &event, sizeof(event));
@@ -381,6 +383,12 @@ static u32 epoll_poll(struct file *file, struct poll_table *table)
 	return events;
 }
 
+/* Seeking does nothing, as on Linux. */
+static s64 epoll_seek(struct file *file, s64 offset, int whence)
+{
+	return 0;
+}
+
 static void epoll_release(struct file *file)
 {
 	struct epoll *epoll = file->private;
@@ -394,6 +402,7 @@ static void epoll_release(struct file *file)
 
 static const struct file_operations epoll_operations = {
 	.poll = epoll_poll,
+	.seek = epoll_seek,
 	.release = epoll_release,
 };
 

@@ -96,6 +96,12 @@ static u32 eventfd_poll(struct file *file, struct poll_table *table)
 	return events;
 }
 
+/* Seeking does nothing, as on Linux. */
+static s64 eventfd_seek(struct file *file, s64 offset, int whence)
+{
+	return 0;
+}
+
 static void eventfd_release(struct file *file)
 {
 	kfree(file->private);
@@ -104,6 +110,7 @@ static void eventfd_release(struct file *file)
 static const struct file_operations eventfd_operations = {
 	.read = eventfd_read,
 	.write = eventfd_write,
+	.seek = eventfd_seek,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
 };
@@ -120,7 +127,8 @@ struct file *eventfd_create(u32 count, bool semaphore, u32 flags)
 	wait_queue_init(&event->write_wait);
 	event->count = count;
 	event->semaphore = semaphore;
-	file = file_create_unnamed("anon_inode:[eventfd]", &eventfd_operations, O_RDWR | flags, event);
+	file = file_create_unnamed("anon_inode:[eventfd]", &eventfd_operations, O_RDWR | flags,
+				   event);
 	if (IS_ERR(file))
 		kfree(event);
 	return file;

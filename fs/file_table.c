@@ -59,12 +59,22 @@ static void arrays_use(struct file_table *table, void *arrays, unsigned size)
 	table->size = size;
 }
 
-/* [lock] */
-static void arrays_copy(struct file_table *to, const struct file_table *from)
+/* [lock] The first @size descriptors, whole words of the bitmaps. */
+static void arrays_copy(struct file_table *to, const struct file_table *from, unsigned size)
 {
-	memcpy(to->files, from->files, from->size * sizeof(*to->files));
-	memcpy(to->open, from->open, from->size / 8);
-	memcpy(to->close_on_exec, from->close_on_exec, from->size / 8);
+	memcpy(to->files, from->files, size * sizeof(*to->files));
+	memcpy(to->open, from->open, size / 8);
+	memcpy(to->close_on_exec, from->close_on_exec, size / 8);
+}
+
+/* [lock] All descriptors up to the last that is open; a table that was once large has few. */
+static unsigned size_used(const struct file_table *table)
+{
+	unsigned words = table->size / 64;
+
+	while (words > 1 && !table->open[words - 1])
+		words--;
+	return words * 64;
 }
 
 /* [lock], dropped meanwhile: room for descriptor @fd. */
@@ -87,7 +97,7 @@ static int table_grow(struct file_table *table, unsigned fd)
 				   .close_on_exec = table->close_on_exec, .size = table->size };
 	if (old.size < size) {
 		arrays_use(table, arrays, size);
-		arrays_copy(table, &old);
+		arrays_copy(table, &old, old.size);
 		arrays = old.files == table->inline_files ? NULL : old.files;
 	}
 	kfree(arrays);
@@ -97,14 +107,13 @@ static int table_grow(struct file_table *table, unsigned fd)
 struct file_table *file_table_copy(struct file_table *from)
 {
 	struct file_table *table = file_table_create();
+	unsigned size;
 	int error = 0;
 
 	if (!table)
 		return NULL;
 	spin_lock(&from->lock);
-	while (!error && table->size < from->size) {
-		unsigned size = from->size;
-
+	while (size = size_used(from), !error && table->size < size) {
 		spin_unlock(&from->lock);
 		spin_lock(&table->lock);
 		error = table_grow(table, size - 1);
@@ -116,9 +125,9 @@ struct file_table *file_table_copy(struct file_table *from)
 		file_table_put(table);
 		return NULL;
 	}
-	arrays_copy(table, from);
+	arrays_copy(table, from, size);
 	table->free_from = from->free_from;
-	for (unsigned fd = 0; fd < from->size; fd++) {
+	for (unsigned fd = 0; fd < size; fd++) {
 		if (table->files[fd])
 			file_get(table->files[fd]);
 		else if (bitmap_test(table->open, fd))

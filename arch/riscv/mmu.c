@@ -34,17 +34,15 @@ static void free_table(pte_t entry)
 
 void mmu_space_destroy(struct mmu_space *space)
 {
-	assert(cpumask_empty(&space->cpus));
-	for (unsigned i = 0; i < USER_ENTRIES; i++) {
-		pte_t *entry, *end;
+	pte_t *root = space->root, *root_end = root + USER_ENTRIES;
 
-		if (pte_empty(space->root[i]))
-			continue;
-		entry = table_of(space->root[i]);
-		end = entry + TABLE_ENTRIES;
+	assert(cpumask_empty(&space->cpus));
+	for (; (root = table_skip_empty(root, root_end)) < root_end; root++) {
+		pte_t *entry = table_of(*root), *end = entry + TABLE_ENTRIES;
+
 		while ((entry = table_skip_empty(entry, end)) < end)
 			free_table(*entry++);
-		free_table(space->root[i]);
+		free_table(*root);
 	}
 	frame_free_table(frame_of_data(space->root));
 	space->root = NULL;
@@ -85,26 +83,36 @@ pte_t *mmu_walk(struct mmu_space *space, vaddr_t address, bool create)
 	return table ? &table[table_index(address, 0)] : NULL;
 }
 
+/* Moves *@address, which @entry maps, on to the first of [entry, end) that is not empty. */
+static pte_t *find_entry(pte_t *entry, pte_t *end, unsigned level, vaddr_t *address)
+{
+	pte_t *found = table_skip_empty(entry, end);
+
+	if (found > entry)
+		*address = ALIGN_DOWN(*address, table_span(level)) +
+			   (found - entry) * table_span(level);
+	return found < end ? found : NULL;
+}
+
 pte_t *mmu_find(struct mmu_space *space, vaddr_t *address, vaddr_t end)
 {
 	vaddr_t at = *address;
 
 	while (at < end) {
-		vaddr_t next = ALIGN_DOWN(at, table_span(2)) + table_span(2);
-		pte_t *middle = table_below(&space->root[table_index(at, 2)], false);
+		pte_t *root = find_entry(&space->root[table_index(at, 2)],
+					 &space->root[table_index(end - 1, 2) + 1], 2, &at);
+		pte_t *middle, *entry;
+		vaddr_t next;
 
-		if (middle) {
-			pte_t *first = &middle[table_index(at, 1)];
-			pte_t *stop = &middle[table_index(MIN(next, end) - 1, 1) + 1];
-			pte_t *found = table_skip_empty(first, stop);
-
-			if (found > first)
-				at = ALIGN_DOWN(at, table_span(1)) +
-				     (found - first) * table_span(1);
-			if (found < stop) {
-				*address = at;
-				return &table_of(pte_get(found))[table_index(at, 0)];
-			}
+		if (!root)
+			break;
+		middle = table_of(pte_get(root));
+		next = MIN(end, ALIGN_DOWN(at, table_span(2)) + table_span(2));
+		entry = find_entry(&middle[table_index(at, 1)], &middle[table_index(next - 1, 1) + 1],
+				   1, &at);
+		if (entry) {
+			*address = at;
+			return &table_of(pte_get(entry))[table_index(at, 0)];
 		}
 		at = next;
 	}

@@ -1,13 +1,15 @@
-/* eventfd2(2), epoll_create1(2), epoll_ctl(2), epoll_pwait(2), epoll_pwait2(2). */
+/* eventfd(2), epoll(7), timerfd_create(2). */
 #include <abi/fs.h>
 #include <abi/handler.h>
 #include <arch/time.h>
 #include <arch/user.h>
 #include <fs/epoll.h>
 #include <fs/file.h>
+#include <fs/timerfd.h>
 #include <lib/err.h>
 #include <proc/process.h>
 
+enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_BOOTTIME = 7, TFD_TIMER_ABSTIME = 1 };
 enum { EFD_SEMAPHORE = 1, EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
 
 static long install(struct file *file, bool close_on_exec)
@@ -119,7 +121,70 @@ SYSCALL_6(sys_epoll_pwait2, fd, events, count, timeout, mask, mask_size)
 		result = signal_mask_begin(mask, mask_size);
 	if (result)
 		return result;
-	result = wait_user((int)fd, events, (s32)count, timeout ? deadline_after(ns) : WAIT_FOREVER);
+	result = wait_user((int)fd, events, (s32)count,
+			   timeout ? deadline_after(ns) : WAIT_FOREVER);
 	signal_mask_end(result == -EINTR);
 	return result;
+}
+
+SYSCALL_2(sys_timerfd_create, clock, flags)
+{
+	if ((u32)flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	if ((int)clock != CLOCK_REALTIME && (int)clock != CLOCK_MONOTONIC &&
+	    (int)clock != CLOCK_BOOTTIME)
+		return -EINVAL;
+	return install(timerfd_create((int)clock == CLOCK_REALTIME, flags & O_NONBLOCK),
+		       flags & O_CLOEXEC);
+}
+
+/* struct itimerspec: the interval, then the value. */
+static int setting_in(vaddr_t address, struct timerfd_setting *setting)
+{
+	int error = time_spec_in(address, &setting->interval);
+
+	return error ? error : time_spec_in(address + sizeof(struct time_spec), &setting->value);
+}
+
+static int setting_out(vaddr_t address, const struct timerfd_setting *setting)
+{
+	int error = time_spec_out(address, setting->interval);
+
+	return error ? error : time_spec_out(address + sizeof(struct time_spec), setting->value);
+}
+
+SYSCALL_4(sys_timerfd_settime, fd, flags, new_address, old_address)
+{
+	struct timerfd_setting new, old;
+	struct file_hold hold;
+	long result = setting_in(new_address, &new);
+
+	if (result)
+		return result;
+	if ((u32)flags & ~TFD_TIMER_ABSTIME)
+		return -EINVAL;
+	hold = file_hold((int)fd);
+	if (!hold.file)
+		return -EBADF;
+	if (timerfd_is(hold.file))
+		timerfd_set(hold.file, &new, flags & TFD_TIMER_ABSTIME, &old);
+	else
+		result = -EINVAL;
+	file_release(hold);
+	return !result && old_address ? setting_out(old_address, &old) : result;
+}
+
+SYSCALL_2(sys_timerfd_gettime, fd, address)
+{
+	struct timerfd_setting setting;
+	struct file_hold hold = file_hold((int)fd);
+	bool known;
+
+	if (!hold.file)
+		return -EBADF;
+	known = timerfd_is(hold.file);
+	if (known)
+		timerfd_get(hold.file, &setting);
+	file_release(hold);
+	return known ? setting_out(address, &setting) : -EINVAL;
 }

@@ -26,16 +26,10 @@ void chacha20_block(u8 block[CHACHA20_BLOCK], const u32 key[8], u32 counter, con
 	u32 start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 	u32 x[16];
 
-	/* One by one, so that the compiler keeps @x in registers. */
-#define FOR_EACH_WORD(DO)                                                                          \
-	DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)                                            \
-	DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
-#define COPY(i) x[i] = start[i];
-#define ADD_AND_STORE(i) store_le32(block + 4 * (i), x[i] + start[i]);
 	memcpy(start + 4, key, 8 * sizeof(u32));
 	start[12] = counter;
 	memcpy(start + 13, nonce, 3 * sizeof(u32));
-	FOR_EACH_WORD(COPY)
+	memcpy(x, start, sizeof(x));
 	for (unsigned round = 0; round < 20; round += 2) {
 		quarter_round(x, 0, 4, 8, 12);
 		quarter_round(x, 1, 5, 9, 13);
@@ -46,7 +40,8 @@ void chacha20_block(u8 block[CHACHA20_BLOCK], const u32 key[8], u32 counter, con
 		quarter_round(x, 2, 7, 8, 13);
 		quarter_round(x, 3, 4, 9, 14);
 	}
-	FOR_EACH_WORD(ADD_AND_STORE)
+	for (unsigned i = 0; i < 16; i++)
+		store_le32(block + 4 * i, x[i] + start[i]);
 }
 
 /* Block @counter of the key stream of the current request. */

@@ -1,0 +1,190 @@
+/*
+ * A periodic timer rests after it has expired until someone reads or asks: then the periods that
+ * went by are counted. So no interval, however short, costs more than its reader does.
+ */
+#include <arch/time.h>
+#include <fs/file.h>
+#include <fs/timerfd.h>
+#include <lib/err.h>
+#include <mm/slab.h>
+#include <sched/timer.h>
+
+enum { WORD = sizeof(u64) };
+
+struct timerfd {
+	struct spinlock lock;		/* RANK_WAIT, interrupts off; before the timer's */
+	struct timer timer;
+	struct wait_queue wait;
+	u64 deadline;			/* [lock] ns of time_now(); 0: off */
+	u64 interval;			/* [lock] ns; 0: once */
+	u64 ticks;			/* [lock; atomic read] not yet read */
+	bool resting;			/* [lock] expired, not started again */
+	bool realtime;			/* [const] */
+};
+
+static void expired(struct timer *timer)
+{
+	struct timerfd *timed = container_of(timer, struct timerfd, timer);
+	unsigned long state = spin_lock_irqsave(&timed->lock);
+	/* A handler that was on its way when the setting changed has nothing to report. */
+	bool due = timed->deadline && !timed->resting && time_now() >= timed->deadline;
+
+	if (due) {
+		WRITE_ONCE(timed->ticks, timed->ticks + 1);
+		timed->resting = timed->interval;
+		if (!timed->interval)
+			timed->deadline = 0;
+	}
+	spin_unlock_irqrestore(&timed->lock, state);
+	if (due)
+		wait_wake_events(&timed->wait, ~0u, POLLIN);
+}
+
+/* [lock] Count the periods since the last expiry, whose own tick is counted, and go on. */
+static void resume(struct timerfd *timed)
+{
+	u64 periods;
+
+	if (!timed->resting)
+		return;
+	timed->resting = false;
+	periods = (time_now() - timed->deadline) / timed->interval;
+	WRITE_ONCE(timed->ticks, timed->ticks + periods);
+	if (__builtin_add_overflow(timed->deadline, (periods + 1) * timed->interval,
+				   &timed->deadline))
+		timed->deadline = WAIT_FOREVER;
+	timer_start(&timed->timer, timed->deadline);
+}
+
+static u64 take_ticks(struct timerfd *timed)
+{
+	unsigned long state = spin_lock_irqsave(&timed->lock);
+	u64 ticks;
+
+	resume(timed);
+	ticks = timed->ticks;
+	WRITE_ONCE(timed->ticks, 0);
+	spin_unlock_irqrestore(&timed->lock, state);
+	return ticks;
+}
+
+static ssize_t timerfd_read(struct file *file, struct io_iterator *iterator, s64 *position)
+{
+	struct timerfd *timed = file->private;
+	u64 ticks;
+
+	if (iterator->left < WORD)
+		return -EINVAL;
+	while (!(ticks = take_ticks(timed))) {
+		if (file->flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(&timed->wait, READ_ONCE(timed->ticks)))
+			return -ERESTARTSYS;
+	}
+	return io_copy(iterator, &ticks, WORD) == WORD ? WORD : -EFAULT;
+}
+
+static u32 timerfd_poll(struct file *file, struct poll_table *table)
+{
+	struct timerfd *timed = file->private;
+
+	poll_wait(file, &timed->wait, table);
+	return READ_ONCE(timed->ticks) ? POLLIN : 0;
+}
+
+static s64 timerfd_seek(struct file *file, s64 offset, int whence)
+{
+	return 0;
+}
+
+static void timerfd_release(struct file *file)
+{
+	struct timerfd *timed = file->private;
+
+	timer_stop_sync(&timed->timer);
+	kfree(timed);
+}
+
+static const struct file_operations timerfd_operations = {
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.seek = timerfd_seek,
+	.release = timerfd_release,
+};
+
+bool timerfd_is(const struct file *file)
+{
+	return file->operations == &timerfd_operations;
+}
+
+/* [lock] */
+static void get_locked(struct timerfd *timed, struct timerfd_setting *setting)
+{
+	u64 now;
+
+	resume(timed);
+	now = time_now();
+	setting->interval = timed->interval;
+	setting->value = 0;
+	/* What is due but has not been handled yet is still on: 1 ns. */
+	if (timed->deadline)
+		setting->value = timed->deadline > now ? timed->deadline - now : 1;
+}
+
+void timerfd_get(struct file *file, struct timerfd_setting *setting)
+{
+	struct timerfd *timed = file->private;
+	unsigned long state = spin_lock_irqsave(&timed->lock);
+
+	get_locked(timed, setting);
+	spin_unlock_irqrestore(&timed->lock, state);
+}
+
+static u64 deadline_of(const struct timerfd *timed, u64 value, bool absolute)
+{
+	s64 offset = time_realtime_offset();
+	u64 now = time_now();
+
+	if (!value)
+		return 0;
+	if (!absolute)
+		return value < WAIT_FOREVER - now ? now + value : WAIT_FOREVER;
+	if (!timed->realtime || value == WAIT_FOREVER)
+		return value;
+	return (s64)value > offset ? value - offset : 1;
+}
+
+void timerfd_set(struct file *file, const struct timerfd_setting *new, bool absolute,
+		 struct timerfd_setting *old)
+{
+	struct timerfd *timed = file->private;
+	unsigned long state = spin_lock_irqsave(&timed->lock);
+
+	get_locked(timed, old);
+	timer_stop(&timed->timer);
+	timed->resting = false;
+	WRITE_ONCE(timed->ticks, 0);
+	timed->interval = new->interval;
+	timed->deadline = deadline_of(timed, new->value, absolute);
+	if (timed->deadline)
+		timer_start(&timed->timer, timed->deadline);
+	spin_unlock_irqrestore(&timed->lock, state);
+}
+
+struct file *timerfd_create(bool realtime, u32 flags)
+{
+	struct timerfd *timed = kzalloc(sizeof(*timed));
+	struct file *file;
+
+	if (!timed)
+		return ERR_PTR(-ENOMEM);
+	spin_init(&timed->lock, RANK_WAIT);
+	timer_init(&timed->timer, expired);
+	wait_queue_init(&timed->wait);
+	timed->realtime = realtime;
+	file = file_create_unnamed("anon_inode:[timerfd]", &timerfd_operations, O_RDWR | flags,
+				   timed);
+	if (IS_ERR(file))
+		kfree(timed);
+	return file;
+}
