@@ -108,8 +108,8 @@ pte_t *mmu_find(struct mmu_space *space, vaddr_t *address, vaddr_t end)
 			break;
 		middle = table_of(pte_get(root));
 		next = MIN(end, ALIGN_DOWN(at, table_span(2)) + table_span(2));
-		entry = find_entry(&middle[table_index(at, 1)], &middle[table_index(next - 1, 1) + 1],
-				   1, &at);
+		entry = find_entry(&middle[table_index(at, 1)],
+				   &middle[table_index(next - 1, 1) + 1], 1, &at);
 		if (entry) {
 			*address = at;
 			return &table_of(pte_get(entry))[table_index(at, 0)];

@@ -305,6 +305,7 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 {
 	static struct spurious {
 		struct space *space;
+		struct thread *thread;		/* several that waited for one page are no repeat */
 		vaddr_t address;
 		enum fault_access access;
 		u64 pte;
@@ -316,11 +317,12 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 	u64 now = time_now();
 	unsigned count;
 
-	if (now - seen->since > SPURIOUS_PERIOD_NS || seen->space != fault->space || seen->address != fault->address ||
+	if (now - seen->since > SPURIOUS_PERIOD_NS || seen->space != fault->space ||
+	    seen->thread != thread_current() || seen->address != fault->address ||
 	    seen->access != fault->access || seen->pte != pte.value)
-		*seen = (struct spurious){ .space = fault->space, .address = fault->address,
-					   .access = fault->access, .pte = pte.value,
-					   .since = now };
+		*seen = (struct spurious){ .space = fault->space, .thread = thread_current(),
+					   .address = fault->address, .access = fault->access,
+					   .pte = pte.value, .since = now };
 	count = ++seen->count;
 	tlb_flush_local(fault->address);
 	if (count >= SPURIOUS_LOUD)

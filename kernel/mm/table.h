@@ -4,8 +4,8 @@
 #include <lib/atomic.h>
 
 /*
- * The first entry of [entry, end) that is not empty, or @end; several are read at a time. The reads are relaxed:
- * without the table's lock the caller reads what it found again by pte_get().
+ * The first entry of [entry, end) that is not empty, or @end; several are read at a time. The reads
+ * are relaxed: without the table's lock the caller reads what it found again by pte_get().
  */
 static inline pte_t *table_skip_empty(pte_t *entry, pte_t *end)
 {

@@ -53,7 +53,8 @@ static void block_translated(uint64_t id, struct qemu_plugin_tb *translation)
 		abort();
 	block->size = size;
 	for (size_t i = 0; i < size; i++)
-		block->addresses[i] = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(translation, i));
+		block->addresses[i] =
+			qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(translation, i));
 	block->next = blocks;
 	blocks = block;
 	qemu_plugin_register_vcpu_tb_exec_cb(translation, block_executed, 0, block);
@@ -68,7 +69,8 @@ static void write_all(uint64_t id, void *data)
 		return;
 	for (const struct block *block = blocks; block; block = block->next)
 		for (size_t i = 0; block->times && i < block->size; i++)
-			fprintf(file, "%" PRIx64 " %" PRIu64 "\n", block->addresses[i], block->times);
+			fprintf(file, "%" PRIx64 " %" PRIu64 "\n", block->addresses[i],
+				block->times);
 	fclose(file);
 }
 

@@ -56,8 +56,8 @@ static void remove_cow(void)
 }
 
 /*
- * A child takes the pages that fork made copy-on-write, one write each; fork and the child's exit are
- * spread over them.
+ * A child takes the pages that fork made copy-on-write, one write each; fork and the child's exit
+ * are spread over them.
  */
 static void run_cow(unsigned count)
 {

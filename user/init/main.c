@@ -56,7 +56,7 @@ static char **strings_split(char *text, size_t size)
 	return strings;
 }
 
-/* The job's environment also says when the kernel was ready for its first program: for benchmarks. */
+/* The job's environment also says when init started, for benchmarks. */
 static char **environment_with(char **env, struct timespec started)
 {
 	size_t count = 0;
