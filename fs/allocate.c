@@ -84,10 +84,10 @@ int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 	if (!file_writable(file))
 		return -EBADF;
 	if (!vnode || !vnode->object)
-		return !vnode			 ? -ENODEV
-		       : S_ISFIFO(vnode->mode)	 ? -ESPIPE
-		       : S_ISDIR(vnode->mode)	 ? -EISDIR
-						 : -ENODEV;
+		return !vnode		       ? -ENODEV
+		       : S_ISFIFO(vnode->mode) ? -ESPIPE
+		       : S_ISDIR(vnode->mode)  ? -EISDIR
+					       : -ENODEV;
 	if (__builtin_add_overflow(offset, size, &end))
 		return -EFBIG;
 	write_lock(&vnode->lock);

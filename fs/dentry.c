@@ -7,20 +7,20 @@
 #include <mm/slab.h>
 
 struct bucket {
-	struct spinlock lock;		/* RANK_TABLE */
-	struct list_node chain;		/* [lock] */
+	struct spinlock lock;	/* RANK_TABLE */
+	struct list_node chain; /* [lock] */
 };
 
 struct spinlock dentry_tree_lock = SPINLOCK_INIT(RANK_SIGNAL);
 
 static SLAB_CACHE(dentry_cache, struct dentry);
-static struct bucket *buckets;			/* [const] */
-static u32 bucket_mask;				/* [const] */
+static struct bucket *buckets; /* [const] */
+static u32 bucket_mask;	       /* [const] */
 
 static struct spinlock lru_lock = SPINLOCK_INIT(RANK_WAIT);
-static struct list_node lru = LIST_INIT(lru);	/* [lru_lock] oldest first */
-static u64 lru_count;				/* [lru_lock; atomic read] */
-static u64 lru_limit;				/* [const] */
+static struct list_node lru = LIST_INIT(lru); /* [lru_lock] oldest first */
+static u64 lru_count;			      /* [lru_lock; atomic read] */
+static u64 lru_limit;			      /* [const] */
 
 /* About one bucket for 16 frames, and one idle name for 12, within reason. */
 void dentry_cache_init(void)

@@ -22,7 +22,7 @@ static inline void dentry_get(struct dentry *dentry)
 {
 	atomic32_inc(&dentry->references);
 }
-void dentry_put(struct dentry *dentry);		/* may sleep */
+void dentry_put(struct dentry *dentry); /* may sleep */
 /* From the cache, with a reference; or NULL. */
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t length);
 /*

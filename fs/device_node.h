@@ -9,7 +9,18 @@
 int device_node_register(const char *name, u32 mode, u64 number,
 			 const struct file_operations *operations, void *private);
 /* Called by the VFS at open: operations and private of @number; -ENXIO. */
-int device_node_find(u32 type, u64 number, const struct file_operations **operations, void **private);
+int device_node_find(u32 type, u64 number, const struct file_operations **operations,
+		     void **private);
 /* Major numbers of Linux (devices.txt). */
-enum { MAJOR_MEM = 1, MAJOR_TTY = 4, MAJOR_CONSOLE = 5, MAJOR_MISC = 10, MAJOR_INPUT = 13, MAJOR_FB = 29,
-       MAJOR_PTS = 136, MAJOR_TTYSIF = 250, MAJOR_HVC = 229, MAJOR_VIRTIO_PORT = 248 };
+enum {
+	MAJOR_MEM = 1,
+	MAJOR_TTY = 4,
+	MAJOR_CONSOLE = 5,
+	MAJOR_MISC = 10,
+	MAJOR_INPUT = 13,
+	MAJOR_FB = 29,
+	MAJOR_PTS = 136,
+	MAJOR_TTYSIF = 250,
+	MAJOR_HVC = 229,
+	MAJOR_VIRTIO_PORT = 248
+};

@@ -19,27 +19,27 @@ enum { QUEUES_MAX = 3, NESTING_MAX = 5 };
 	(POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll {
-	struct mutex lock;		/* not ranked: files of any kind are asked under it */
-	struct list_node items;		/* [watch_lock] */
-	struct spinlock ready_lock;	/* RANK_WAIT, interrupts off */
-	struct list_node ready;		/* [ready_lock] */
-	unsigned ready_count;		/* [ready_lock; atomic read] */
-	struct wait_queue wait;		/* threads in epoll_wait() */
-	struct wait_queue watch;	/* poll() and outer instances */
-	struct file *file;		/* [const] its own */
+	struct mutex lock;	    /* not ranked: files of any kind are asked under it */
+	struct list_node items;	    /* [watch_lock] */
+	struct spinlock ready_lock; /* RANK_WAIT, interrupts off */
+	struct list_node ready;	    /* [ready_lock] */
+	unsigned ready_count;	    /* [ready_lock; atomic read] */
+	struct wait_queue wait;	    /* threads in epoll_wait() */
+	struct wait_queue watch;    /* poll() and outer instances */
+	struct file *file;	    /* [const] its own */
 };
 
 struct epoll_item {
-	struct list_node link;		/* [watch_lock] in epoll->items */
-	struct epoll_item *next;	/* [watch_lock] in file->watchers */
-	struct epoll *epoll;		/* [const] */
-	struct file *file;		/* [const] not counted: epoll_file_gone() */
-	int fd;				/* [const] */
-	struct epoll_event event;	/* [epoll->lock and ready_lock] */
-	struct list_node ready_link;	/* [ready_lock] */
-	bool is_ready;			/* [ready_lock] */
-	unsigned queue_count;		/* [epoll->lock] */
-	struct waiter waiters[QUEUES_MAX];	/* [epoll->lock] */
+	struct list_node link;		   /* [watch_lock] in epoll->items */
+	struct epoll_item *next;	   /* [watch_lock] in file->watchers */
+	struct epoll *epoll;		   /* [const] */
+	struct file *file;		   /* [const] not counted: epoll_file_gone() */
+	int fd;				   /* [const] */
+	struct epoll_event event;	   /* [epoll->lock and ready_lock] */
+	struct list_node ready_link;	   /* [ready_lock] */
+	bool is_ready;			   /* [ready_lock] */
+	unsigned queue_count;		   /* [epoll->lock] */
+	struct waiter waiters[QUEUES_MAX]; /* [epoll->lock] */
 };
 
 struct item_table {
@@ -169,8 +169,8 @@ static int depth_below(struct epoll *epoll, const struct epoll *forbidden, int l
 		return NESTING_MAX + 1;
 	list_for_each_entry(item, &epoll->items, link)
 		if (epoll_is(item->file))
-			deepest = MAX(deepest, 1 + depth_below(item->file->private, forbidden,
-							       level + 1));
+			deepest = MAX(deepest,
+				      1 + depth_below(item->file->private, forbidden, level + 1));
 	return deepest;
 }
 

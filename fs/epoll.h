@@ -11,9 +11,9 @@ enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL, EPOLL_CTL_MOD };
 #define EPOLLEXCLUSIVE (1u << 28)
 #define EPOLLWAKEUP    (1u << 29)
 #define EPOLLONESHOT   (1u << 30)
-#define EPOLLET        (1u << 31)
+#define EPOLLET	       (1u << 31)
 
-struct epoll_event {		/* not packed on this ABI */
+struct epoll_event { /* not packed on this ABI */
 	u32 events;
 	u32 padding;
 	u64 data;

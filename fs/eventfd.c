@@ -7,10 +7,10 @@ enum { WORD = sizeof(u64) };
 #define COUNT_MAX (~(u64)0 - 1)
 
 struct eventfd {
-	struct mutex lock;		/* RANK_INODE */
+	struct mutex lock; /* RANK_INODE */
 	struct wait_queue read_wait, write_wait;
-	u64 count;			/* [lock; atomic read] */
-	bool semaphore;			/* [const] a read takes 1, not all */
+	u64 count;	/* [lock; atomic read] */
+	bool semaphore; /* [const] a read takes 1, not all */
 };
 
 /* Under the lock: what a read gets, or 0. */

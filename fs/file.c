@@ -1,7 +1,7 @@
-#include <fs/mount.h>
 #include <fs/dentry.h>
 #include <fs/epoll.h>
 #include <fs/file.h>
+#include <fs/mount.h>
 #include <lib/err.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -33,7 +33,8 @@ struct file *file_create(const struct file_operations *operations, u32 flags, vo
 }
 
 struct file *file_create_anonymous(struct vnode *vnode, const char *name,
-				   const struct file_operations *operations, u32 flags, void *private)
+				   const struct file_operations *operations, u32 flags,
+				   void *private)
 {
 	struct dentry *dentry = dentry_create(NULL, name, strlen(name), vnode);
 	struct file *file;

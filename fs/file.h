@@ -8,26 +8,41 @@ struct file_table;
 struct map_request;
 struct process;
 
-enum {		/* open(2), riscv64 = asm-generic */
-	O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0100, O_EXCL = 0200,
-	O_NOCTTY = 0400, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_DSYNC = 010000,
-	O_ASYNC = 020000, O_DIRECT = 040000, O_LARGEFILE = 0100000, O_DIRECTORY = 0200000,
-	O_NOFOLLOW = 0400000, O_NOATIME = 01000000, O_CLOEXEC = 02000000, O_PATH = 010000000,
-	O_TMPFILE = 020200000,
+enum { /* open(2), riscv64 = asm-generic */
+       O_ACCMODE = 3,
+       O_RDONLY = 0,
+       O_WRONLY = 1,
+       O_RDWR = 2,
+       O_CREAT = 0100,
+       O_EXCL = 0200,
+       O_NOCTTY = 0400,
+       O_TRUNC = 01000,
+       O_APPEND = 02000,
+       O_NONBLOCK = 04000,
+       O_DSYNC = 010000,
+       O_ASYNC = 020000,
+       O_DIRECT = 040000,
+       O_LARGEFILE = 0100000,
+       O_DIRECTORY = 0200000,
+       O_NOFOLLOW = 0400000,
+       O_NOATIME = 01000000,
+       O_CLOEXEC = 02000000,
+       O_PATH = 010000000,
+       O_TMPFILE = 020200000,
 };
 
 /* Where bytes go or come from: a list of segments, consumed as they are copied. */
 struct io_segment {
-	u64 base, size;			/* struct iovec's layout */
+	u64 base, size; /* struct iovec's layout */
 };
 struct io_iterator {
-	bool kernel;			/* segments are kernel pointers */
-	bool to_memory;			/* read(2): bytes go to the segments */
+	bool kernel;	/* segments are kernel pointers */
+	bool to_memory; /* read(2): bytes go to the segments */
 	unsigned count;
 	struct io_segment *segments;
-	size_t offset;			/* in segments[0] */
-	size_t left;			/* bytes in all */
-	struct io_segment one;		/* for the single-segment case */
+	size_t offset;	       /* in segments[0] */
+	size_t left;	       /* bytes in all */
+	struct io_segment one; /* for the single-segment case */
 };
 void io_user(struct io_iterator *iterator, vaddr_t base, size_t size, bool to_memory);
 void io_kernel(struct io_iterator *iterator, void *base, size_t size, bool to_memory);
@@ -49,29 +64,29 @@ struct file_operations {
 	/* At *@position, which they advance; files without positions get NULL. Bytes or -errno. */
 	ssize_t (*read)(struct file *file, struct io_iterator *iterator, s64 *position);
 	ssize_t (*write)(struct file *file, struct io_iterator *iterator, s64 *position);
-	s64 (*seek)(struct file *file, s64 offset, int whence);	/* NULL: by file->vnode->size */
+	s64 (*seek)(struct file *file, s64 offset, int whence); /* NULL: by file->vnode->size */
 	long (*ioctl)(struct file *file, unsigned command, unsigned long argument);
 	/* Ready events now; registers on its wait queues with poll_wait(). */
 	u32 (*poll)(struct file *file, struct poll_table *table);
 	/* Fill in object/offset/frame_base/flags of @request for mmap(2). */
 	int (*map)(struct file *file, struct map_request *request);
 	int (*sync)(struct file *file, bool data_only);
-	int (*readdir)(struct file *file, struct directory_sink *sink);	/* NULL: the vnode's */
-	bool seekable;			/* has a position: pread works, else ESPIPE */
+	int (*readdir)(struct file *file, struct directory_sink *sink); /* NULL: the vnode's */
+	bool seekable; /* has a position: pread works, else ESPIPE */
 };
 
 struct file {
 	struct atomic32 references;
-	u32 flags;			/* [atomic] O_*; access mode const */
-	const struct file_operations *operations;	/* [const] */
-	struct path path;		/* [const] counted; pipes and sockets: an anonymous dentry or NULL */
-	struct vnode *vnode;		/* [const] counted; NULL for anonymous files */
-	struct mutex position_lock;	/* RANK_MOUNT: taken before the vnode's lock */
-	s64 position;			/* [position_lock] */
-	void *private;			/* [const after open] */
-	s32 owner;			/* [atomic] F_SETOWN */
+	u32 flags;				  /* [atomic] O_*; access mode const */
+	const struct file_operations *operations; /* [const] */
+	struct path path;    /* [const] counted; pipes and sockets: an anonymous dentry or NULL */
+	struct vnode *vnode; /* [const] counted; NULL for anonymous files */
+	struct mutex position_lock; /* RANK_MOUNT: taken before the vnode's lock */
+	s64 position;		    /* [position_lock] */
+	void *private;		    /* [const after open] */
+	s32 owner;		    /* [atomic] F_SETOWN */
 	int owner_signal;
-	struct epoll_item *watchers;	/* [epoll's lock] epoll instances that watch it */
+	struct epoll_item *watchers; /* [epoll's lock] epoll instances that watch it */
 };
 
 /* A file that is not open in any table yet; ERR_PTR(-ENFILE, -ENOMEM). */
@@ -84,7 +99,7 @@ static inline void file_get(struct file *file)
 {
 	atomic32_inc(&file->references);
 }
-void file_put(struct file *file);		/* may sleep */
+void file_put(struct file *file); /* may sleep */
 ssize_t file_read(struct file *file, struct io_iterator *iterator, s64 *position);
 ssize_t file_write(struct file *file, struct io_iterator *iterator, s64 *position);
 /* Read exactly into kernel memory (loader): bytes, short at the end of the file, or -errno. */
@@ -92,10 +107,10 @@ ssize_t file_read_kernel(struct file *file, void *to, size_t size, s64 position)
 
 /* The descriptors of a process; CLONE_FILES shares them. */
 struct file_table *file_table_create(void);
-struct file_table *file_table_copy(struct file_table *from);	/* fork */
+struct file_table *file_table_copy(struct file_table *from); /* fork */
 struct file_table *file_table_empty(void);
 void file_table_get(struct file_table *table);
-void file_table_put(struct file_table *table);		/* last: closes all */
+void file_table_put(struct file_table *table); /* last: closes all */
 /* No descriptor is at this number or above. Only a moment's truth. */
 unsigned file_table_size(const struct file_table *table);
 bool file_table_is_shared(const struct file_table *table);
@@ -114,7 +129,7 @@ int fd_close(struct file_table *table, int fd);
 int fd_duplicate(struct file_table *table, int from, int to, bool close_on_exec);
 int fd_close_range(struct file_table *table, unsigned first, unsigned last, bool only_mark);
 int fd_set_close_on_exec(struct file_table *table, int fd, bool value);
-int fd_get_close_on_exec(struct file_table *table, int fd);	/* 0, 1 or -EBADF */
+int fd_get_close_on_exec(struct file_table *table, int fd); /* 0, 1 or -EBADF */
 /* The next open descriptor ≥ @from, or -1: for /proc/PID/fd. */
 int fd_next(struct file_table *table, int from);
 
@@ -134,11 +149,11 @@ static inline bool file_writable(const struct file *file)
  * close the descriptor: the table is not shared and the process has one thread.
  */
 struct file_hold {
-	struct file *file;		/* NULL: EBADF */
+	struct file *file; /* NULL: EBADF */
 	bool counted;
 };
-struct file_hold file_hold(int fd);		/* not O_PATH */
-struct file_hold file_hold_path(int fd);	/* O_PATH too */
+struct file_hold file_hold(int fd);	 /* not O_PATH */
+struct file_hold file_hold_path(int fd); /* O_PATH too */
 static inline void file_release(struct file_hold hold)
 {
 	if (hold.counted)
@@ -156,7 +171,8 @@ int open_flags_check(u32 *flags, u32 *mode);
 struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, unsigned lookup_flags);
 /* A file of an unnamed vnode (pipe, memfd) under its own name; takes over @vnode. ERR_PTR. */
 struct file *file_create_anonymous(struct vnode *vnode, const char *name,
-				   const struct file_operations *operations, u32 flags, void *private);
+				   const struct file_operations *operations, u32 flags,
+				   void *private);
 /* lseek(2). */
 s64 file_seek(struct file *file, s64 offset, int whence);
 /* The next directory entries to @sink, from file->position, which the caller's sink moves. */
@@ -177,10 +193,10 @@ enum { PIPE_SIZE_MAX = 1 << 20 };
 
 /* flock(2) and fcntl(2) locks: fs/lock.c. @block: wait. 0, -EAGAIN, -ENOLCK, -ERESTARTSYS. */
 enum lock_type { LOCK_READ, LOCK_WRITE, LOCK_NONE };
-struct file_range_lock {		/* fcntl: bytes [start, end] */
+struct file_range_lock { /* fcntl: bytes [start, end] */
 	enum lock_type type;
 	u64 start, end;
-	s32 pid;			/* of the holder, from lock_test(); -1: an open file's */
+	s32 pid; /* of the holder, from lock_test(); -1: an open file's */
 };
 int lock_flock(struct file *file, enum lock_type type, bool block);
 /* @owner: the file table (F_SETLK) or the file (F_OFD_SETLK). */
@@ -197,7 +213,7 @@ struct file *tmpfs_create_memfd(const char *name, u32 flags);
 int file_allocate(struct file *file, int mode, s64 offset, s64 size);
 
 /* A file of no file system with a vnode of its own; @name as /proc shows it. ERR_PTR. */
-struct file *file_create_unnamed(const char *name, const struct file_operations *operations, u32 flags,
-				 void *private);
+struct file *file_create_unnamed(const char *name, const struct file_operations *operations,
+				 u32 flags, void *private);
 /* eventfd2(2): O_NONBLOCK in @flags. ERR_PTR. */
 struct file *eventfd_create(u32 count, bool semaphore, u32 flags);

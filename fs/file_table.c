@@ -14,11 +14,11 @@ enum { TABLE_INLINE = 64, TABLE_MAX = 1 << 20 };
  */
 struct file_table {
 	struct atomic32 references;
-	struct spinlock lock;		/* RANK_PROCESS */
-	unsigned size;			/* [lock] a multiple of 64 */
-	unsigned free_from;		/* [lock] no free descriptor is below */
-	struct file **files;		/* [lock] */
-	u64 *open, *close_on_exec;	/* [lock] */
+	struct spinlock lock;	   /* RANK_PROCESS */
+	unsigned size;		   /* [lock] a multiple of 64 */
+	unsigned free_from;	   /* [lock] no free descriptor is below */
+	struct file **files;	   /* [lock] */
+	u64 *open, *close_on_exec; /* [lock] */
 	u64 inline_open[TABLE_INLINE / 64], inline_close_on_exec[TABLE_INLINE / 64];
 	struct file *inline_files[TABLE_INLINE];
 };
@@ -93,8 +93,10 @@ static int table_grow(struct file_table *table, unsigned fd)
 	spin_lock(&table->lock);
 	if (!arrays)
 		return -ENOMEM;
-	old = (struct file_table){ .files = table->files, .open = table->open,
-				   .close_on_exec = table->close_on_exec, .size = table->size };
+	old = (struct file_table){ .files = table->files,
+				   .open = table->open,
+				   .close_on_exec = table->close_on_exec,
+				   .size = table->size };
 	if (old.size < size) {
 		arrays_use(table, arrays, size);
 		arrays_copy(table, &old, old.size);
@@ -272,8 +274,8 @@ struct file_hold file_hold_path(int fd)
 
 int fd_reserve(struct file_table *table, int from, bool close_on_exec)
 {
-	u64 limit = MIN(process_current() ? process_limit(RLIMIT_NOFILE) : TABLE_MAX,
-			(u64)TABLE_MAX);
+	u64 limit =
+		MIN(process_current() ? process_limit(RLIMIT_NOFILE) : TABLE_MAX, (u64)TABLE_MAX);
 	unsigned fd;
 	int error = 0;
 
@@ -343,8 +345,8 @@ static int prepare_target(struct file_table *table, unsigned to)
 
 int fd_duplicate(struct file_table *table, int from, int to, bool close_on_exec)
 {
-	u64 limit = MIN(process_current() ? process_limit(RLIMIT_NOFILE) : TABLE_MAX,
-			(u64)TABLE_MAX);
+	u64 limit =
+		MIN(process_current() ? process_limit(RLIMIT_NOFILE) : TABLE_MAX, (u64)TABLE_MAX);
 	struct file *file = NULL, *old = NULL;
 	int error = to < 0 || (u64)to >= limit ? -EBADF : 0;
 

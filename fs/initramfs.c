@@ -22,13 +22,13 @@ struct linked_file {
 
 struct unpack {
 	struct cpio_reader reader;
-	struct file *file;		/* being written */
+	struct file *file; /* being written */
 	struct cpio_entry entry;
 	char name[CPIO_NAME_MAX];
-	char target[PATH_MAX];		/* of a symbolic link, so far */
+	char target[PATH_MAX]; /* of a symbolic link, so far */
 	size_t target_length;
 	struct list_node linked;
-	const char *failed;		/* what could not be made */
+	const char *failed; /* what could not be made */
 	u64 files;
 };
 
@@ -189,8 +189,10 @@ static int set_attributes(struct unpack *unpack)
 	const struct cpio_entry *entry = &unpack->entry;
 	struct vnode_change change = {
 		.which = ATTR_UID | ATTR_GID | ATTR_MTIME | ATTR_ATIME,
-		.uid = entry->uid, .gid = entry->gid,
-		.access = entry->mtime * 1000000000ll, .modify = entry->mtime * 1000000000ll,
+		.uid = entry->uid,
+		.gid = entry->gid,
+		.access = entry->mtime * 1000000000ll,
+		.modify = entry->mtime * 1000000000ll,
 	};
 	struct vnode_change mode = { .which = ATTR_MODE, .mode = entry->mode & 07777 };
 	struct path place;
@@ -322,8 +324,8 @@ void initramfs_unpack(void)
 	log_info("initramfs: %llu files, %llu KiB", (unsigned long long)unpack->files,
 		 (unsigned long long)(end - start) / 1024);
 	while (!list_empty(&unpack->linked)) {
-		struct linked_file *linked = list_first_entry(&unpack->linked, struct linked_file,
-							      link);
+		struct linked_file *linked =
+			list_first_entry(&unpack->linked, struct linked_file, link);
 
 		list_remove(&linked->link);
 		kfree(linked);

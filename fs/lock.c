@@ -10,17 +10,17 @@
 #include <proc/process.h>
 
 struct held_lock {
-	struct list_node link;		/* [list] */
+	struct list_node link; /* [list] */
 	void *owner;
-	u64 start, end;			/* inclusive */
+	u64 start, end; /* inclusive */
 	s32 pid;
-	bool whole;			/* flock */
+	bool whole; /* flock */
 	enum lock_type type;
 };
 
 struct lock_list {
-	struct spinlock lock;		/* RANK_TABLE */
-	struct list_node held;		/* [lock] */
+	struct spinlock lock;  /* RANK_TABLE */
+	struct list_node held; /* [lock] */
 	struct wait_queue changed;
 };
 
@@ -227,7 +227,10 @@ static struct held_lock held_from(void *owner, struct file *file,
 				  const struct file_range_lock *range)
 {
 	return (struct held_lock){
-		.owner = owner, .start = range->start, .end = range->end, .type = range->type,
+		.owner = owner,
+		.start = range->start,
+		.end = range->end,
+		.type = range->type,
 		.pid = owner == file ? -1 : process_current()->id->number,
 	};
 }
@@ -244,8 +247,7 @@ int lock_range(struct file *file, void *owner, const struct file_range_lock *ran
 void lock_test(struct file *file, void *owner, struct file_range_lock *wanted)
 {
 	struct held_lock probe = held_from(owner, file, wanted), *found = NULL;
-	struct lock_list *list = file->vnode ? read_acquire(&file->vnode->locks)
-					     : NULL;
+	struct lock_list *list = file->vnode ? read_acquire(&file->vnode->locks) : NULL;
 
 	if (list) {
 		spin_lock(&list->lock);

@@ -6,17 +6,21 @@
 #include <mm/slab.h>
 
 enum { MNT_FORCE = 1, MNT_DETACH = 2, MNT_EXPIRE = 4, UMOUNT_NOFOLLOW = 8 };
-enum { MOUNT_KEPT_FLAGS = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME |
-			  MS_NODIRATIME | MS_RELATIME };
+enum {
+	MOUNT_KEPT_FLAGS = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME |
+			   MS_NODIRATIME | MS_RELATIME
+};
 
 struct spinlock mount_lock = SPINLOCK_INIT(RANK_PROCESS);
-static struct list_node mounts = LIST_INIT(mounts);	/* [mount_lock] in order of mounting */
-static u32 last_id = 20;				/* [mount_lock] */
+static struct list_node mounts = LIST_INIT(mounts); /* [mount_lock] in order of mounting */
+static u32 last_id = 20;			    /* [mount_lock] */
 struct path system_root;
 
 static struct file_system_type anonymous_type = { .name = "anon_inodefs" };
 struct file_system anonymous_system = {
-	.type = &anonymous_type, .device = DEVICE_NUMBER(0, 255), .references = ATOMIC_INIT(1),
+	.type = &anonymous_type,
+	.device = DEVICE_NUMBER(0, 255),
+	.references = ATOMIC_INIT(1),
 };
 struct mount anonymous_mount = { .references = ATOMIC_INIT(1), .system = &anonymous_system };
 

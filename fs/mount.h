@@ -4,9 +4,9 @@
 
 /* A spinlock: the list, parents and mount points. Outside of the dentries' tree lock. */
 extern struct spinlock mount_lock;
-extern struct path system_root;		/* [const after boot] */
+extern struct path system_root; /* [const after boot] */
 /* What unnamed files (pipes, memfd) lie in: one mount that is nowhere. */
 extern struct mount anonymous_mount;
 extern struct file_system anonymous_system;
 
-void mount_put(struct mount *mount);	/* may sleep */
+void mount_put(struct mount *mount); /* may sleep */

@@ -9,28 +9,28 @@
 
 struct dentry {
 	struct atomic32 references;
-	struct dentry *parent;		/* [tree lock] counted; the root's is itself, not counted */
-	struct vnode *vnode;		/* [atomic] counted, or NULL: negative; set once */
-	struct list_node hash_link;	/* [bucket] */
-	struct list_node lru_link;	/* [bucket and lru] */
-	u32 hash;			/* [bucket] of parent and name */
-	bool used;			/* [bucket] looked up since the last shrinking came by */
-	bool unhashed;			/* [bucket] removed; its path ends in " (deleted)" */
-	bool mounted;			/* [mount] something is mounted on it */
+	struct dentry *parent;	    /* [tree lock] counted; the root's is itself, not counted */
+	struct vnode *vnode;	    /* [atomic] counted, or NULL: negative; set once */
+	struct list_node hash_link; /* [bucket] */
+	struct list_node lru_link;  /* [bucket and lru] */
+	u32 hash;		    /* [bucket] of parent and name */
+	bool used;		    /* [bucket] looked up since the last shrinking came by */
+	bool unhashed;		    /* [bucket] removed; its path ends in " (deleted)" */
+	bool mounted;		    /* [mount] something is mounted on it */
 	u16 name_length;
-	char *name;			/* [tree lock] points to inline_name or to kmalloc'ed memory */
+	char *name; /* [tree lock] points to inline_name or to kmalloc'ed memory */
 	char inline_name[32];
 };
 
 struct mount {
 	struct atomic32 references;
-	struct file_system *system;	/* [const] counted */
-	struct dentry *root;		/* [const] counted */
-	struct mount *parent;		/* [mount] */
-	struct dentry *mountpoint;	/* [mount] counted, in parent */
-	struct list_node link;		/* [mount] all mounts, in order */
-	char *source;			/* for /proc/mounts */
-	u32 flags;			/* [mount] MS_* (read-only, nosuid, noexec…) */
+	struct file_system *system; /* [const] counted */
+	struct dentry *root;	    /* [const] counted */
+	struct mount *parent;	    /* [mount] */
+	struct dentry *mountpoint;  /* [mount] counted, in parent */
+	struct list_node link;	    /* [mount] all mounts, in order */
+	char *source;		    /* for /proc/mounts */
+	u32 flags;		    /* [mount] MS_* (read-only, nosuid, noexec…) */
 	u32 id;
 };
 
@@ -39,30 +39,33 @@ struct path {
 	struct dentry *dentry;
 };
 
-struct directory_context {		/* CLONE_FS shares it */
+struct directory_context { /* CLONE_FS shares it */
 	struct atomic32 references;
-	struct spinlock lock;		/* RANK_PROCESS */
-	struct path cwd, root;		/* [lock] counted */
-	u32 umask;			/* [lock] */
+	struct spinlock lock;  /* RANK_PROCESS */
+	struct path cwd, root; /* [lock] counted */
+	u32 umask;	       /* [lock] */
 };
-struct directory_context *directory_context_create(void);	/* at the root; NULL: no memory */
+struct directory_context *directory_context_create(void); /* at the root; NULL: no memory */
 struct directory_context *directory_context_copy(struct directory_context *from);
 void directory_context_get(struct directory_context *context);
 void directory_context_put(struct directory_context *context);
 
 void path_get(const struct path *path);
-void path_put(const struct path *path);		/* may sleep */
+void path_put(const struct path *path); /* may sleep */
 static inline struct vnode *path_vnode(const struct path *path)
 {
 	return path->dentry->vnode;
 }
 
 enum {
-	LOOKUP_FOLLOW = 1,		/* the last component, when a symbolic link */
-	LOOKUP_DIRECTORY = 2,		/* -ENOTDIR otherwise; also set by a trailing slash */
-	LOOKUP_EMPTY = 4,		/* "" names dirfd itself (AT_EMPTY_PATH) */
-	LOOKUP_NO_MAGIC = 8, LOOKUP_BENEATH = 16, LOOKUP_IN_ROOT = 32, LOOKUP_NO_SYMLINKS = 64,
-	LOOKUP_NO_XDEV = 128,		/* openat2(2) RESOLVE_* */
+	LOOKUP_FOLLOW = 1,    /* the last component, when a symbolic link */
+	LOOKUP_DIRECTORY = 2, /* -ENOTDIR otherwise; also set by a trailing slash */
+	LOOKUP_EMPTY = 4,     /* "" names dirfd itself (AT_EMPTY_PATH) */
+	LOOKUP_NO_MAGIC = 8,
+	LOOKUP_BENEATH = 16,
+	LOOKUP_IN_ROOT = 32,
+	LOOKUP_NO_SYMLINKS = 64,
+	LOOKUP_NO_XDEV = 128, /* openat2(2) RESOLVE_* */
 };
 #define AT_FDCWD (-100)
 enum { PATH_MAX = 4096, NAME_MAX = 255, SYMLINK_DEPTH_MAX = 40 };
@@ -108,8 +111,18 @@ void path_buffer_free(struct path_buffer *buffer);
 /* access(2): check with the real instead of the effective ids. A flag of lookups. */
 enum { LOOKUP_REAL_IDS = 256 };
 
-enum { MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_NOATIME = 1024,
-       MS_NODIRATIME = 2048, MS_BIND = 4096, MS_MOVE = 8192, MS_RELATIME = 1 << 21 };
+enum {
+	MS_RDONLY = 1,
+	MS_NOSUID = 2,
+	MS_NODEV = 4,
+	MS_NOEXEC = 8,
+	MS_REMOUNT = 32,
+	MS_NOATIME = 1024,
+	MS_NODIRATIME = 2048,
+	MS_BIND = 4096,
+	MS_MOVE = 8192,
+	MS_RELATIME = 1 << 21
+};
 /* mount(2)'s other forms: show @from at @to as well; change the flags of the mount @where is the root of. */
 int mount_bind(const struct path *from, const struct path *to);
 int mount_change_flags(const struct path *where, unsigned flags);

@@ -18,16 +18,16 @@ enum { PIPE_SLOTS = 16 };
 struct pipe_slot {
 	struct frame *frame;
 	u16 offset, length;
-	bool packet;			/* O_DIRECT: one read takes it all, and nothing else */
+	bool packet; /* O_DIRECT: one read takes it all, and nothing else */
 };
 
 struct pipe {
-	struct mutex lock;		/* RANK_INODE: the user copy happens under it */
+	struct mutex lock; /* RANK_INODE: the user copy happens under it */
 	struct wait_queue read_wait, write_wait;
 	u32 head, tail;			/* [lock; atomic read] slots [head, tail) are filled */
 	u32 slot_count;			/* [lock] a power of two */
 	u32 readers, writers;		/* [lock; atomic read] open ends */
-	u32 reader_opens, writer_opens;	/* [lock; atomic read] ever: for those who wait in open() */
+	u32 reader_opens, writer_opens; /* [lock; atomic read] ever: for those who wait in open() */
 	u32 files;			/* [lock] open files of any mode */
 	struct frame *spare;		/* [lock] the last page that was emptied */
 	struct pipe_slot *slots;	/* [lock] */

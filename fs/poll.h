@@ -6,8 +6,17 @@
 struct file;
 
 enum {
-	POLLIN = 1, POLLPRI = 2, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32,
-	POLLRDNORM = 64, POLLRDBAND = 128, POLLWRNORM = 256, POLLWRBAND = 512, POLLRDHUP = 0x2000,
+	POLLIN = 1,
+	POLLPRI = 2,
+	POLLOUT = 4,
+	POLLERR = 8,
+	POLLHUP = 16,
+	POLLNVAL = 32,
+	POLLRDNORM = 64,
+	POLLRDBAND = 128,
+	POLLWRNORM = 256,
+	POLLWRBAND = 512,
+	POLLRDHUP = 0x2000,
 };
 
 /* Given to file_operations.poll; NULL: only the state is wanted. */

@@ -15,7 +15,7 @@ void rename_init(void)
 
 struct rename {
 	struct walk from, to;
-	struct dentry *moved, *target;	/* counted */
+	struct dentry *moved, *target; /* counted */
 	unsigned flags;
 };
 
@@ -82,8 +82,7 @@ static int check_kinds(struct rename *rename)
 		return -ENOENT;
 	if (exchange && rename->to.slash && !S_ISDIR(target->vnode->mode))
 		return -ENOTDIR;
-	if (!S_ISDIR(moved->vnode->mode) &&
-	    (rename->from.slash || (!exchange && rename->to.slash)))
+	if (!S_ISDIR(moved->vnode->mode) && (rename->from.slash || (!exchange && rename->to.slash)))
 		return -ENOTDIR;
 	return 0;
 }

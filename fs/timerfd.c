@@ -12,14 +12,14 @@
 enum { WORD = sizeof(u64) };
 
 struct timerfd {
-	struct spinlock lock;		/* RANK_WAIT, interrupts off; before the timer's */
+	struct spinlock lock; /* RANK_WAIT, interrupts off; before the timer's */
 	struct timer timer;
 	struct wait_queue wait;
-	u64 deadline;			/* [lock] ns of time_now(); 0: off */
-	u64 interval;			/* [lock] ns; 0: once */
-	u64 ticks;			/* [lock; atomic read] not yet read */
-	bool resting;			/* [lock] expired, not started again */
-	bool realtime;			/* [const] */
+	u64 deadline;  /* [lock] ns of time_now(); 0: off */
+	u64 interval;  /* [lock] ns; 0: once */
+	u64 ticks;     /* [lock; atomic read] not yet read */
+	bool resting;  /* [lock] expired, not started again */
+	bool realtime; /* [const] */
 };
 
 static void expired(struct timer *timer)

@@ -4,7 +4,7 @@
 
 struct file;
 
-struct timerfd_setting {	/* ns; value 0: off */
+struct timerfd_setting { /* ns; value 0: off */
 	u64 interval, value;
 };
 

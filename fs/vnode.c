@@ -5,7 +5,7 @@
 #include <proc/process.h>
 #include <sched/timer.h>
 
-static struct file_system_type *types;	/* [atomic] only ever grows */
+static struct file_system_type *types; /* [atomic] only ever grows */
 
 void vnode_init(struct vnode *vnode, struct file_system *system, u32 mode)
 {

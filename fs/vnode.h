@@ -12,32 +12,40 @@
 struct vnode;
 struct file;
 struct file_operations;
-struct file_system;	/* a mounted instance */
+struct file_system; /* a mounted instance */
 struct path;
 
-enum {		/* st_mode */
-	S_IFMT = 0170000, S_IFSOCK = 0140000, S_IFLNK = 0120000, S_IFREG = 0100000, S_IFBLK = 0060000,
-	S_IFDIR = 0040000, S_IFCHR = 0020000, S_IFIFO = 0010000,
-	S_ISUID = 04000, S_ISGID = 02000, S_ISVTX = 01000,
+enum { /* st_mode */
+       S_IFMT = 0170000,
+       S_IFSOCK = 0140000,
+       S_IFLNK = 0120000,
+       S_IFREG = 0100000,
+       S_IFBLK = 0060000,
+       S_IFDIR = 0040000,
+       S_IFCHR = 0020000,
+       S_IFIFO = 0010000,
+       S_ISUID = 04000,
+       S_ISGID = 02000,
+       S_ISVTX = 01000,
 };
-#define S_ISREG(mode) (((mode) & S_IFMT) == S_IFREG)
-#define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
-#define S_ISLNK(mode) (((mode) & S_IFMT) == S_IFLNK)
-#define S_ISCHR(mode) (((mode) & S_IFMT) == S_IFCHR)
-#define S_ISBLK(mode) (((mode) & S_IFMT) == S_IFBLK)
-#define S_ISFIFO(mode) (((mode) & S_IFMT) == S_IFIFO)
-#define S_ISSOCK(mode) (((mode) & S_IFMT) == S_IFSOCK)
+#define S_ISREG(mode)  (((mode)&S_IFMT) == S_IFREG)
+#define S_ISDIR(mode)  (((mode)&S_IFMT) == S_IFDIR)
+#define S_ISLNK(mode)  (((mode)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(mode)  (((mode)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(mode)  (((mode)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(mode) (((mode)&S_IFMT) == S_IFIFO)
+#define S_ISSOCK(mode) (((mode)&S_IFMT) == S_IFSOCK)
 
 #define DEVICE_NUMBER(major, minor)                                                                \
-	((u64)((minor) & 0xff) | ((u64)(major) & 0xfff) << 8 | ((u64)(minor) & ~0xffull) << 12)
+	((u64)((minor)&0xff) | ((u64)(major)&0xfff) << 8 | ((u64)(minor) & ~0xffull) << 12)
 
 struct vnode_times {
-	s64 access, modify, change;	/* ns since the epoch */
+	s64 access, modify, change; /* ns since the epoch */
 };
 
 enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_ATIME = 8, ATTR_MTIME = 16, ATTR_SIZE = 32 };
 struct vnode_change {
-	u32 which;			/* ATTR_* */
+	u32 which; /* ATTR_* */
 	u32 mode, uid, gid;
 	s64 access, modify;
 	u64 size;
@@ -48,8 +56,8 @@ struct vnode_change {
  * position at this entry.
  */
 struct directory_sink {
-	bool (*emit)(struct directory_sink *sink, const char *name, size_t length, u64 ino, u32 type,
-		     s64 next_position);
+	bool (*emit)(struct directory_sink *sink, const char *name, size_t length, u64 ino,
+		     u32 type, s64 next_position);
 };
 
 /*
@@ -59,19 +67,21 @@ struct directory_sink {
  */
 struct vnode_operations {
 	/* The vnode with a reference; -ENOENT. */
-	int (*lookup)(struct vnode *directory, const char *name, size_t length, struct vnode **found);
+	int (*lookup)(struct vnode *directory, const char *name, size_t length,
+		      struct vnode **found);
 	/* Any type by @mode; @device for nodes. The new vnode with a reference. */
-	int (*create)(struct vnode *directory, const char *name, size_t length, u32 mode, u64 device,
-		      struct vnode **created);
+	int (*create)(struct vnode *directory, const char *name, size_t length, u32 mode,
+		      u64 device, struct vnode **created);
 	int (*symlink)(struct vnode *directory, const char *name, size_t length, const char *target,
 		       struct vnode **created);
 	int (*link)(struct vnode *directory, const char *name, size_t length, struct vnode *target);
 	/* Files and (empty: -ENOTEMPTY) directories. */
-	int (*unlink)(struct vnode *directory, const char *name, size_t length, struct vnode *victim);
+	int (*unlink)(struct vnode *directory, const char *name, size_t length,
+		      struct vnode *victim);
 	/* Replaces @victim when not NULL; @exchange: swaps the two. Both directories locked. */
-	int (*rename)(struct vnode *from, const char *from_name, size_t from_length, struct vnode *moved,
-		      struct vnode *to, const char *to_name, size_t to_length, struct vnode *victim,
-		      bool exchange);
+	int (*rename)(struct vnode *from, const char *from_name, size_t from_length,
+		      struct vnode *moved, struct vnode *to, const char *to_name, size_t to_length,
+		      struct vnode *victim, bool exchange);
 	/* The target into @buffer; its length. */
 	ssize_t (*readlink)(struct vnode *vnode, char *buffer, size_t size);
 	/*
@@ -98,23 +108,24 @@ struct vnode_operations {
 
 struct vnode {
 	struct atomic32 references;
-	struct rwlock lock;		/* RANK_INODE */
-	struct file_system *system;	/* [const] */
-	const struct vnode_operations *operations;	/* [const] */
-	const struct file_operations *file_operations;	/* [const] for open(); devices: fs/device_node.h */
-	u64 ino;			/* [const] */
-	u32 mode;			/* [vnode] type never changes */
-	u32 links;			/* [vnode] */
-	u32 uid, gid;			/* [vnode] */
-	u64 device;			/* [const] for nodes: DEVICE_NUMBER */
-	u64 blocks;			/* [vnode] of 512 bytes */
-	struct vnode_times times;	/* [vnode] */
-	u64 size;			/* [vnode; atomic read] bytes (regular: object->size is its twin) */
-	struct memory_object *object;	/* [const] page cache, regular files; else NULL */
-	void *private;			/* the file system's */
-	void *pipe;			/* [vnode] fs/pipe.c: open FIFO */
-	void *locks;			/* [vnode] fs/lock.c: flock and POSIX locks */
-	u32 write_count;		/* [atomic] files open for writing; as negative number: for execution */
+	struct rwlock lock;			   /* RANK_INODE */
+	struct file_system *system;		   /* [const] */
+	const struct vnode_operations *operations; /* [const] */
+	const struct file_operations
+		*file_operations; /* [const] for open(); devices: fs/device_node.h */
+	u64 ino;		  /* [const] */
+	u32 mode;		  /* [vnode] type never changes */
+	u32 links;		  /* [vnode] */
+	u32 uid, gid;		  /* [vnode] */
+	u64 device;		  /* [const] for nodes: DEVICE_NUMBER */
+	u64 blocks;		  /* [vnode] of 512 bytes */
+	struct vnode_times times; /* [vnode] */
+	u64 size; /* [vnode; atomic read] bytes (regular: object->size is its twin) */
+	struct memory_object *object; /* [const] page cache, regular files; else NULL */
+	void *private;		      /* the file system's */
+	void *pipe;		      /* [vnode] fs/pipe.c: open FIFO */
+	void *locks;		      /* [vnode] fs/lock.c: flock and POSIX locks */
+	u32 write_count; /* [atomic] files open for writing; as negative number: for execution */
 };
 
 /* Set up the common fields; references 1. */
@@ -150,14 +161,14 @@ struct statfs_result {
 struct file_system {
 	const struct file_system_type *type;
 	struct vnode *root;
-	struct dentry *root_dentry;	/* [const once mounted] counted; all mounts share it */
-	u64 device;			/* st_dev */
+	struct dentry *root_dentry; /* [const once mounted] counted; all mounts share it */
+	u64 device;		    /* st_dev */
 	bool read_only;
 	void *private;
 	struct atomic32 references;
 	void (*statfs)(struct file_system *system, struct statfs_result *result);
 	int (*sync)(struct file_system *system);
-	void (*unmount)(struct file_system *system);	/* frees it */
+	void (*unmount)(struct file_system *system); /* frees it */
 };
 
 void file_system_register(struct file_system_type *type);
@@ -167,7 +178,7 @@ struct file_system_type *file_system_first(void);
 
 /* A device number for a file system without a device. */
 u64 file_system_device(void);
-void file_system_put(struct file_system *system);	/* the last: unmount(); may sleep */
+void file_system_put(struct file_system *system); /* the last: unmount(); may sleep */
 
 /* Owner and mode of a new file in @directory: fsuid, fsgid, and what a set-gid directory passes on. */
 void vnode_set_owner(struct vnode *vnode, const struct vnode *directory);

@@ -17,16 +17,16 @@
 enum walk_kind { WALK_NORMAL, WALK_DOT, WALK_DOTDOT, WALK_ROOT };
 
 struct walk {
-	struct path path;		/* where it is; counted */
-	struct path root;		/* counted when has_root */
+	struct path path; /* where it is; counted */
+	struct path root; /* counted when has_root */
 	bool has_root;
-	unsigned flags;			/* LOOKUP_* */
-	unsigned links;			/* symbolic links followed */
-	const char *rest;		/* what is still to be resolved */
-	char *text;			/* kmalloc'ed: rest after a symbolic link, or NULL */
-	const char *name;		/* the last name, not terminated */
+	unsigned flags;	  /* LOOKUP_* */
+	unsigned links;	  /* symbolic links followed */
+	const char *rest; /* what is still to be resolved */
+	char *text;	  /* kmalloc'ed: rest after a symbolic link, or NULL */
+	const char *name; /* the last name, not terminated */
 	size_t length;
-	bool slash;			/* it is followed by one */
+	bool slash; /* it is followed by one */
 	enum walk_kind kind;
 };
 

@@ -1,10 +1,10 @@
 /* Three levels of tables in the simulated RAM. */
+#include "host.h"
 #include <arch/mmu.h>
 #include <arch/tlb.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
 #include <mm/frame.h>
-#include "host.h"
 
 enum { LEVEL_BITS = 9, ENTRIES = 1 << LEVEL_BITS, TOP = 2 };
 

@@ -1,10 +1,10 @@
 /* RAM, and what kernel/boot would say of it. */
+#include "host.h"
+#include <arch/mmu.h>
+#include <boot/memory.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <boot/memory.h>
-#include <arch/mmu.h>
-#include "host.h"
 
 #define WINDOW_SIZE (16ull << 30)
 
@@ -24,7 +24,8 @@ void host_ram_init(const struct host_bank *banks, unsigned count)
 	boot_memory.bank_count = count;
 	for (unsigned i = 0; i < count; i++)
 		boot_memory.banks[i] = (struct memory_range){
-			.start = banks[i].start, .end = banks[i].start + banks[i].size,
+			.start = banks[i].start,
+			.end = banks[i].start + banks[i].size,
 		};
 }
 

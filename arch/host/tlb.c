@@ -1,4 +1,5 @@
 /* CPUs with TLBs that forget nothing by themselves, and the accesses of user mode. */
+#include "host.h"
 #include <arch/cache.h>
 #include <arch/tlb.h>
 #include <debug/panic.h>
@@ -6,7 +7,6 @@
 #include <mm/frame.h>
 #include <mm/space.h>
 #include <sched/cpu.h>
-#include "host.h"
 
 enum { TLB_ENTRIES = 64, FAULTS_MAX = 100 };
 
@@ -116,8 +116,9 @@ void dma_sync_for_cpu(void *data, size_t size)
 
 static bool permits(pte_t pte, enum fault_access access)
 {
-	unsigned needed = access == FAULT_WRITE ? PAGE_WRITE : access == FAULT_EXEC ? PAGE_EXEC :
-			  PAGE_READ;
+	unsigned needed = access == FAULT_WRITE	 ? PAGE_WRITE
+			  : access == FAULT_EXEC ? PAGE_EXEC
+						 : PAGE_READ;
 
 	return pte_prot(pte) & needed;
 }

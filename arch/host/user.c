@@ -1,8 +1,8 @@
 /* User copies: the accesses of user mode, made by the kernel. */
+#include "host.h"
 #include <arch/user.h>
 #include <lib/errno.h>
 #include <lib/string.h>
-#include "host.h"
 
 static size_t copy_in_some(void *to, vaddr_t from, size_t size)
 {

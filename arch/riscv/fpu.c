@@ -3,10 +3,10 @@
  * saved at switch-out when the FS that its trap saved says Dirty, and loaded at switch-in unless
  * this CPU's registers hold it still: nobody else was loaded since, and it ran nowhere else.
  */
+#include "hart.h"
 #include <arch/thread.h>
 #include <lib/string.h>
 #include <sched/cpu.h>
-#include "hart.h"
 
 static_assert(offsetof(struct arch_thread, fcsr) - offsetof(struct arch_thread, fpu) == 256,
 	      "fpu.S");
@@ -38,8 +38,7 @@ void fpu_switch(struct thread *from, struct thread *to)
 	unsigned cpu = from->cpu->index;
 
 	save_if_dirty(from);
-	if (to->arch.fpu_used &&
-	    (harts[cpu].fpu_owner != to || to->arch.fpu_cpu != (s32)cpu))
+	if (to->arch.fpu_used && (harts[cpu].fpu_owner != to || to->arch.fpu_cpu != (s32)cpu))
 		load(to, cpu);
 }
 

@@ -1,3 +1,5 @@
+#include "hart.h"
+#include "sbi.h"
 #include <arch/smp.h>
 #include <arch/thread.h>
 #include <arch/tlb.h>
@@ -6,8 +8,6 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <sched/cpu.h>
-#include "hart.h"
-#include "sbi.h"
 
 struct hart harts[CPU_MAX];
 unsigned hart_count;
@@ -58,8 +58,8 @@ static void parse_isa(const struct fdt *tree, struct hart *hart)
 	name = fdt_string(tree, hart->node, "riscv,isa");
 	if (name)
 		parse_isa_string(hart, name);
-	for (unsigned i = 0;
-	     (name = fdt_string_at(tree, hart->node, "riscv,isa-extensions", i)); i++)
+	for (unsigned i = 0; (name = fdt_string_at(tree, hart->node, "riscv,isa-extensions", i));
+	     i++)
 		note_extension(hart, name, strlen(name));
 }
 
@@ -136,7 +136,7 @@ void hart_running(unsigned cpu)
 
 unsigned long cpu_hwcap(void)
 {
-	static const char wanted[] = "imafdc";	/* Linux's COMPAT_HWCAP_ISA_* that Selene keeps */
+	static const char wanted[] = "imafdc"; /* Linux's COMPAT_HWCAP_ISA_* that Selene keeps */
 	u32 common = ~0u, mask = 0;
 
 	for (const char *letter = wanted; *letter; letter++)

@@ -13,15 +13,15 @@ struct trap_frame;
 enum hart_feature { HART_SSTC = 1 << 0 };
 
 struct hart {
-	unsigned long id;		/* [const] SBI's hart id */
-	int node;			/* [const] in the device tree; negative: not in it */
-	u32 letters;			/* [const] single-letter extensions: bit 0 = a */
-	u32 features;			/* [const] enum hart_feature */
-	unsigned long vendor, architecture, implementation;	/* [own cpu] set when it starts */
+	unsigned long id; /* [const] SBI's hart id */
+	int node;	  /* [const] in the device tree; negative: not in it */
+	u32 letters;	  /* [const] single-letter extensions: bit 0 = a */
+	u32 features;	  /* [const] enum hart_feature */
+	unsigned long vendor, architecture, implementation; /* [own cpu] set when it starts */
 
-	struct mmu_space *space;	/* [own cpu] what satp holds; NULL: the kernel's tables */
-	struct thread *fpu_owner;	/* [own cpu] whose FPU state its registers hold */
-	unsigned kernel_map_seen;	/* [own cpu] kernel_map_generation at its last full flush */
+	struct mmu_space *space;  /* [own cpu] what satp holds; NULL: the kernel's tables */
+	struct thread *fpu_owner; /* [own cpu] whose FPU state its registers hold */
+	unsigned kernel_map_seen; /* [own cpu] kernel_map_generation at its last full flush */
 };
 
 extern struct hart harts[CPU_MAX];

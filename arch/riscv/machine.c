@@ -1,17 +1,17 @@
+#include "hart.h"
+#include "sbi.h"
+#include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/machine.h>
 #include <arch/mmu.h>
-#include <arch/cpu.h>
 #include <debug/log.h>
 #include <lib/errno.h>
 #include <lib/fdt.h>
-#include "hart.h"
-#include "sbi.h"
 
 /* The "test finisher" of QEMU and SiFive: the one way to hand the host an exit status. */
 enum { FINISHER_FAIL = 0x3333, FINISHER_STATUS_SHIFT = 16, FINISHER_PATIENCE = 100000000 };
 
-static void *finisher;			/* [const after boot] NULL: none */
+static void *finisher; /* [const after boot] NULL: none */
 
 static int finisher_address(const struct fdt *tree, u64 *address)
 {

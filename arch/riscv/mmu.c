@@ -2,6 +2,8 @@
  * User spaces: tables are made without a lock (compare and swap) and go only under the space's
  * lock.
  */
+#include "hart.h"
+#include "tables.h"
 #include <arch/mmu.h>
 #include <arch/tlb.h>
 #include <debug/panic.h>
@@ -10,8 +12,6 @@
 #include <mm/frame.h>
 #include <mm/table.h>
 #include <sched/cpu.h>
-#include "hart.h"
-#include "tables.h"
 
 enum { USER_ENTRIES = TABLE_ENTRIES / 2 };
 

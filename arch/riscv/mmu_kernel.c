@@ -2,6 +2,9 @@
  * The kernel's half, the same in all spaces. Its root entries are complete after mmu_init(): the
  * two windows get their second-level tables there, so that no root has to follow a change.
  */
+#include "hart.h"
+#include "sbi.h"
+#include "tables.h"
 #include <arch/mmu.h>
 #include <arch/tlb.h>
 #include <boot/memory.h>
@@ -10,9 +13,6 @@
 #include <lib/errno.h>
 #include <mm/frame.h>
 #include <sched/cpu.h>
-#include "hart.h"
-#include "sbi.h"
-#include "tables.h"
 
 enum {
 	KERNEL_R = PTE_V | PTE_R | PTE_A,
@@ -27,7 +27,7 @@ pte_t kernel_root[TABLE_ENTRIES] __aligned_to(4096);
 unsigned kernel_map_generation;
 
 static struct spinlock window_lock = SPINLOCK_INIT(RANK_NONE);
-static vaddr_t device_next = DEVICE_WINDOW_BASE;	/* [window_lock] */
+static vaddr_t device_next = DEVICE_WINDOW_BASE; /* [window_lock] */
 
 static paddr_t boot_table(void)
 {
@@ -41,8 +41,8 @@ static void map_boot(vaddr_t address, paddr_t physical, u64 size, u64 flags)
 		unsigned level = 2;
 		pte_t *table = kernel_root;
 
-		while (level && ((address | physical) & (table_span(level) - 1) ||
-				 size < table_span(level)))
+		while (level &&
+		       ((address | physical) & (table_span(level) - 1) || size < table_span(level)))
 			level--;
 		for (unsigned at = 2; at > level; at--) {
 			pte_t *entry = &table[table_index(address, at)];

@@ -1,4 +1,6 @@
 /* Platform-level interrupt controller: RISC-V PLIC specification 1.0.0. */
+#include "hart.h"
+#include <arch/io.h>
 #include <arch/machine.h>
 #include <arch/mmu.h>
 #include <arch/trap.h>
@@ -8,19 +10,20 @@
 #include <lib/fdt.h>
 #include <sched/cpu.h>
 #include <sched/lock.h>
-#include <arch/io.h>
-#include "hart.h"
 
 enum {
-	PLIC_ENABLE = 0x2000, PLIC_ENABLE_STRIDE = 0x80,
-	PLIC_CONTEXT = 0x200000, PLIC_CONTEXT_STRIDE = 0x1000, PLIC_CLAIM = 4,
+	PLIC_ENABLE = 0x2000,
+	PLIC_ENABLE_STRIDE = 0x80,
+	PLIC_CONTEXT = 0x200000,
+	PLIC_CONTEXT_STRIDE = 0x1000,
+	PLIC_CLAIM = 4,
 	PLIC_CONTEXTS_MAX = 15872,
 };
 
-static u8 *plic;				/* [const after boot] NULL: none */
-static unsigned line_count;			/* [const after boot] lines 1 … line_count */
-static int contexts[CPU_MAX];			/* [const after boot] of each CPU; −1: none */
-static struct spinlock plic_lock = SPINLOCK_INIT(RANK_WAIT);	/* enable words */
+static u8 *plic;	      /* [const after boot] NULL: none */
+static unsigned line_count;   /* [const after boot] lines 1 … line_count */
+static int contexts[CPU_MAX]; /* [const after boot] of each CPU; −1: none */
+static struct spinlock plic_lock = SPINLOCK_INIT(RANK_WAIT); /* enable words */
 
 static u8 *context_registers(unsigned cpu)
 {
@@ -108,7 +111,8 @@ static void reset_contexts(void)
 			continue;
 		for (unsigned line = 0; line <= line_count; line += 32)
 			io_write32(plic + PLIC_ENABLE + contexts[cpu] * PLIC_ENABLE_STRIDE +
-				   line / 8, 0);
+					   line / 8,
+				   0);
 		io_write32(context_registers(cpu), 0);
 	}
 }
@@ -116,7 +120,9 @@ static void reset_contexts(void)
 static int find_node(const struct fdt *tree)
 {
 	static const char *const compatible[] = {
-		"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic",
+		"sifive,plic-1.0.0",
+		"riscv,plic0",
+		"thead,c900-plic",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(compatible); i++) {

@@ -1,14 +1,23 @@
+#include "sbi.h"
+#include "hart.h"
 #include <arch/machine.h>
 #include <lib/errno.h>
 #include <sched/cpu.h>
-#include "hart.h"
-#include "sbi.h"
 
 enum {
-	LEGACY_SET_TIMER = 0, LEGACY_PUTCHAR = 1, LEGACY_GETCHAR = 2, LEGACY_SHUTDOWN = 8,
-	BASE_PROBE = 3, BASE_VENDOR = 4, BASE_ARCHITECTURE = 5, BASE_IMPLEMENTATION = 6,
-	RFENCE_FENCE_I = 0, RFENCE_SFENCE = 1,
-	DBCN_WRITE = 0, DBCN_READ = 1, DBCN_WRITE_BYTE = 2,
+	LEGACY_SET_TIMER = 0,
+	LEGACY_PUTCHAR = 1,
+	LEGACY_GETCHAR = 2,
+	LEGACY_SHUTDOWN = 8,
+	BASE_PROBE = 3,
+	BASE_VENDOR = 4,
+	BASE_ARCHITECTURE = 5,
+	BASE_IMPLEMENTATION = 6,
+	RFENCE_FENCE_I = 0,
+	RFENCE_SFENCE = 1,
+	DBCN_WRITE = 0,
+	DBCN_READ = 1,
+	DBCN_WRITE_BYTE = 2,
 };
 
 unsigned sbi_features;
@@ -23,8 +32,10 @@ static struct sbi_result call(unsigned long extension, unsigned long function, u
 	register unsigned long a6 __asm__("a6") = function;
 	register unsigned long a7 __asm__("a7") = extension;
 
-	__asm__ volatile("ecall" : "+r"(a0), "+r"(a1)
-			 : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
+	__asm__ volatile("ecall"
+			 : "+r"(a0), "+r"(a1)
+			 : "r"(a2), "r"(a3), "r"(a6), "r"(a7)
+			 : "memory");
 	return (struct sbi_result){ (long)a0, a1 };
 }
 
@@ -177,7 +188,7 @@ void firmware_write(const char *data, size_t size)
 
 int firmware_read(void)
 {
-	static u8 bytes[CPU_MAX];	/* in the image: its physical address is known */
+	static u8 bytes[CPU_MAX]; /* in the image: its physical address is known */
 
 	if (sbi_features & SBI_HAS_DBCN) {
 		unsigned long state = irq_save();

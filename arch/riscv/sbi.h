@@ -4,18 +4,28 @@
 #include <lib/types.h>
 
 struct sbi_result {
-	long error;			/* 0 or a negative SBI error (3.1), not an errno */
+	long error; /* 0 or a negative SBI error (3.1), not an errno */
 	unsigned long value;
 };
 
 enum {
-	SBI_BASE = 0x10, SBI_TIME = 0x54494d45, SBI_IPI = 0x735049, SBI_RFENCE = 0x52464e43,
-	SBI_HSM = 0x48534d, SBI_SRST = 0x53525354, SBI_DBCN = 0x4442434e,
+	SBI_BASE = 0x10,
+	SBI_TIME = 0x54494d45,
+	SBI_IPI = 0x735049,
+	SBI_RFENCE = 0x52464e43,
+	SBI_HSM = 0x48534d,
+	SBI_SRST = 0x53525354,
+	SBI_DBCN = 0x4442434e,
 };
 
 enum sbi_features {
-	SBI_HAS_TIME = 1 << 0, SBI_HAS_IPI = 1 << 1, SBI_HAS_RFENCE = 1 << 2, SBI_HAS_HSM = 1 << 3,
-	SBI_HAS_SRST = 1 << 4, SBI_HAS_DBCN = 1 << 5, SBI_HAS_LEGACY_CONSOLE = 1 << 6,
+	SBI_HAS_TIME = 1 << 0,
+	SBI_HAS_IPI = 1 << 1,
+	SBI_HAS_RFENCE = 1 << 2,
+	SBI_HAS_HSM = 1 << 3,
+	SBI_HAS_SRST = 1 << 4,
+	SBI_HAS_DBCN = 1 << 5,
+	SBI_HAS_LEGACY_CONSOLE = 1 << 6,
 };
 extern unsigned sbi_features;
 

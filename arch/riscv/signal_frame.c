@@ -1,11 +1,11 @@
 /* Signal frames in Linux riscv64's layout: struct rt_sigframe with siginfo_t and ucontext_t. */
+#include "hart.h"
 #include <arch/thread.h>
 #include <arch/user.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <proc/signal.h>
 #include <sched/thread.h>
-#include "hart.h"
 
 struct signal_frame {
 	struct signal_info info;
@@ -15,10 +15,10 @@ struct signal_frame {
 		u64 mask;
 		u8 mask_reserved[120], padding[8];
 		struct {
-			u64 registers[32];	/* pc first */
+			u64 registers[32]; /* pc first */
 			u64 fpu[32];
 			u32 fcsr;
-			u32 reserved[67];	/* 0: no further extension's state follows */
+			u32 reserved[67]; /* 0: no further extension's state follows */
 		} machine;
 	} context;
 };

@@ -1,3 +1,5 @@
+#include "hart.h"
+#include "sbi.h"
 #include <arch/smp.h>
 #include <arch/time.h>
 #include <arch/tlb.h>
@@ -5,8 +7,6 @@
 #include <debug/panic.h>
 #include <lib/errno.h>
 #include <sched/cpu.h>
-#include "hart.h"
-#include "sbi.h"
 
 extern char secondary_start[], boot_stack[];
 
@@ -19,12 +19,13 @@ paddr_t boot_tree_address, kernel_image_physical;
  */
 struct hart_start {
 	unsigned long id;
-	struct thread *thread;		/* written last */
+	struct thread *thread; /* written last */
 };
 extern struct hart_start hart_starts[CPU_MAX];
 struct hart_start hart_starts[CPU_MAX] __attribute__((section(".data")));
 static_assert(sizeof(struct hart_start) == HART_START_SIZE && CPU_MAX == HART_STARTS &&
-	      offsetof(struct hart_start, thread) == HART_START_THREAD, "start.S");
+		      offsetof(struct hart_start, thread) == HART_START_THREAD,
+	      "start.S");
 
 static bool stopping;
 

@@ -3,7 +3,7 @@
 #include <arch/mmu.h>
 
 enum { TABLE_ENTRIES = 512 };
-#define SATP_SV39_MODE		(8ul << 60)
+#define SATP_SV39_MODE (8ul << 60)
 
 extern pte_t kernel_root[TABLE_ENTRIES];
 

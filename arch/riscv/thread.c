@@ -1,7 +1,7 @@
+#include "hart.h"
 #include <arch/thread.h>
 #include <arch/tlb.h>
 #include <sched/cpu.h>
-#include "hart.h"
 
 static_assert(offsetof(struct trap_frame, status) == STATUS_OFFSET, "offsets.h");
 static_assert(offsetof(struct trap_frame, cause) == CAUSE_OFFSET, "offsets.h");

@@ -1,23 +1,22 @@
+#include "hart.h"
+#include "sbi.h"
+#include "vdso/data.h"
 #include <arch/thread.h>
 #include <arch/time.h>
 #include <debug/log.h>
 #include <lib/errno.h>
 #include <lib/fdt.h>
-#include "hart.h"
-#include "sbi.h"
-#include "vdso/data.h"
 
 enum { EVENT_SHIFT = 60 };
 
 static const u64 ns_per_second = 1000000000;
 
 static u64 boot_ticks;
-static u64 ns_multiplier;		/* ns per tick, times 2^VDSO_TIME_SHIFT; 0: no clock yet */
-static u64 tick_multiplier;		/* ticks per ns, times 2^EVENT_SHIFT */
+static u64 ns_multiplier;   /* ns per tick, times 2^VDSO_TIME_SHIFT; 0: no clock yet */
+static u64 tick_multiplier; /* ticks per ns, times 2^EVENT_SHIFT */
 static bool has_sstc;
 
 bool csr_stimecmp_present(void);
-
 
 u64 time_now(void)
 {
@@ -35,7 +34,7 @@ void time_set_event(u64 deadline)
 		return;
 	}
 	if (has_sstc)
-		csr_write(0x14d, (u64)when);	/* stimecmp */
+		csr_write(0x14d, (u64)when); /* stimecmp */
 	else
 		sbi_set_timer((u64)when);
 	csr_set(sie, BIT(INTERRUPT_TIMER));
@@ -70,8 +69,7 @@ int timer_init_hardware(const struct fdt *tree)
 {
 	u64 frequency;
 
-	if (find_frequency(tree, &frequency) || frequency < 1000 ||
-	    frequency > 8 * ns_per_second) {
+	if (find_frequency(tree, &frequency) || frequency < 1000 || frequency > 8 * ns_per_second) {
 		log_error("time: no usable timebase-frequency in /cpus");
 		return -EINVAL;
 	}

@@ -1,10 +1,10 @@
+#include "hart.h"
+#include "sbi.h"
 #include <arch/cache.h>
 #include <arch/tlb.h>
 #include <debug/panic.h>
 #include <mm/frame.h>
 #include <sched/cpu.h>
-#include "hart.h"
-#include "sbi.h"
 
 static void flush_local_range(vaddr_t start, vaddr_t end)
 {

@@ -1,3 +1,5 @@
+#include "fixup.h"
+#include "hart.h"
 #include <arch/mmu.h>
 #include <arch/tlb.h>
 #include <arch/trap.h>
@@ -5,8 +7,6 @@
 #include <debug/panic.h>
 #include <proc/signal.h>
 #include <sched/cpu.h>
-#include "fixup.h"
-#include "hart.h"
 
 extern const struct exception_entry __start_exception_table[], __stop_exception_table[];
 
@@ -125,8 +125,8 @@ static __noreturn void kernel_bug(struct trap_frame *frame)
 	struct thread *thread = thread_current();
 
 	if (frame->cause != CAUSE_LOAD_PAGE && frame->cause != CAUSE_STORE_PAGE)
-		panic_at(frame, "%s in the kernel at %#lx, value %#lx",
-			 cause_name(frame->cause), pc, address);
+		panic_at(frame, "%s in the kernel at %#lx, value %#lx", cause_name(frame->cause),
+			 pc, address);
 	if (address - (thread->stack - KERNEL_STACK_SIZE) < KERNEL_STACK_SIZE)
 		panic_at(frame, "kernel stack of thread %d overflows: %s of %#lx at %#lx",
 			 thread->tid, cause_name(frame->cause), address, pc);
@@ -204,17 +204,18 @@ void trap_kernel(struct trap_frame *frame)
 
 void trap_stack_overflow(struct trap_frame *frame)
 {
-	panic_at(frame, "kernel stack of thread %d overflows: sp %#lx, its stack begins at %#lx; "
-		 "%s, value %#lx", thread_current()->tid, trap_stack(frame),
-		 thread_current()->stack,
+	panic_at(frame,
+		 "kernel stack of thread %d overflows: sp %#lx, its stack begins at %#lx; "
+		 "%s, value %#lx",
+		 thread_current()->tid, trap_stack(frame), thread_current()->stack,
 		 cause_name(frame->cause), frame->value);
 }
 
 void trap_print(const struct trap_frame *frame)
 {
 	static const char names[32][4] = {
-		"pc", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",
-		"a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3", "s4", "s5",
+		"pc", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
+		"a1", "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
 		"s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 	};
 	const unsigned long *value = frame->registers;

@@ -1,7 +1,7 @@
+#include "vdso/data.h"
 #include <arch/mmu.h>
 #include <arch/thread.h>
 #include <sched/lock.h>
-#include "vdso/data.h"
 
 extern const char vdso_image_start[], vdso_image_end[];
 
@@ -11,7 +11,7 @@ static union {
 	u8 page[PAGE_SIZE];
 } vdso_page __aligned_to(4096) = { .page = { 0 } };
 
-static struct spinlock vdso_lock = SPINLOCK_INIT(RANK_NONE);	/* writers */
+static struct spinlock vdso_lock = SPINLOCK_INIT(RANK_NONE); /* writers */
 
 /* Pointers into the direct map: the core asks for the frames. */
 const void *vdso_image(size_t *size)

@@ -12,18 +12,18 @@
 #include <mm/slab.h>
 
 struct device_node {
-	struct list_node link;		/* [nodes_lock] */
-	char *name;			/* [const] */
-	u32 mode;			/* [const] */
-	u64 number;			/* [const] */
-	const struct file_operations *operations;	/* [const] */
-	void *private;			/* [const] */
-	bool named;			/* [nodes_lock] its name was made */
+	struct list_node link;			  /* [nodes_lock] */
+	char *name;				  /* [const] */
+	u32 mode;				  /* [const] */
+	u64 number;				  /* [const] */
+	const struct file_operations *operations; /* [const] */
+	void *private;				  /* [const] */
+	bool named;				  /* [nodes_lock] its name was made */
 };
 
 static struct spinlock nodes_lock = SPINLOCK_INIT(RANK_TABLE);
-static struct list_node nodes = LIST_INIT(nodes);	/* [nodes_lock] only ever grows */
-static struct tmpfs *devtmpfs;				/* [atomic] set once */
+static struct list_node nodes = LIST_INIT(nodes); /* [nodes_lock] only ever grows */
+static struct tmpfs *devtmpfs;			  /* [atomic] set once */
 
 /* [nodes_lock] */
 static struct device_node *find(u32 type, u64 number)
@@ -36,7 +36,8 @@ static struct device_node *find(u32 type, u64 number)
 	return NULL;
 }
 
-int device_node_find(u32 type, u64 number, const struct file_operations **operations, void **private)
+int device_node_find(u32 type, u64 number, const struct file_operations **operations,
+		     void **private)
 {
 	struct device_node *node;
 
@@ -127,8 +128,11 @@ int device_node_register(const char *name, u32 mode, u64 number,
 
 	if (!node)
 		return -ENOMEM;
-	*node = (struct device_node){ .name = kstrdup(name), .mode = mode, .number = number,
-				      .operations = operations, .private = private };
+	*node = (struct device_node){ .name = kstrdup(name),
+				      .mode = mode,
+				      .number = number,
+				      .operations = operations,
+				      .private = private };
 	if (!node->name) {
 		kfree(node);
 		return -ENOMEM;

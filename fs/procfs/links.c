@@ -96,7 +96,11 @@ static void show_fdinfo(struct text *text, const struct proc_subject *subject)
 	file_put(file);
 }
 
-const struct proc_entry proc_fd_member = { .mode = S_IFLNK | 0700, .private = true, .follow = follow_fd };
+const struct proc_entry proc_fd_member = { .mode = S_IFLNK | 0700,
+					   .private = true,
+					   .follow = follow_fd };
 const struct proc_entry proc_fdinfo_member = {
-	.mode = S_IFREG | 0400, .private = true, .show = show_fdinfo,
+	.mode = S_IFREG | 0400,
+	.private = true,
+	.show = show_fdinfo,
 };

@@ -59,8 +59,9 @@ static void show_counts(struct text *text, struct space *space, const struct map
 	kib(text, "KernelPageSize", 1);
 	kib(text, "MMUPageSize", 1);
 	kib(text, "Rss", resident);
-	kib(text, "Shared_Clean", counts.shared + counts.cow - MIN(counts.dirty - counts.owned,
-								     counts.shared + counts.cow));
+	kib(text, "Shared_Clean",
+	    counts.shared + counts.cow -
+		    MIN(counts.dirty - counts.owned, counts.shared + counts.cow));
 	kib(text, "Shared_Dirty", MIN(counts.dirty - counts.owned, counts.shared + counts.cow));
 	kib(text, "Private_Clean", 0);
 	kib(text, "Private_Dirty", counts.owned);

@@ -111,8 +111,8 @@ static void show_stat(struct text *text, const struct proc_subject *subject)
 		    (unsigned long)(process->children_system / TICK_NS), 20 + nice, nice,
 		    kin.threads);
 	text_format(text, "%lu %lu %lu %lu 0 0 0 0 0 %lu %lu %lu %lu 0 0 0 %d %u 0 0 0 0 0 ",
-		    (unsigned long)(process->start_time / TICK_NS), (unsigned long)(pages * PAGE_SIZE),
-		    (unsigned long)resident_pages(&counts),
+		    (unsigned long)(process->start_time / TICK_NS),
+		    (unsigned long)(pages * PAGE_SIZE), (unsigned long)resident_pages(&counts),
 		    (unsigned long)process->limits[RLIMIT_RSS].soft, (unsigned long)sets.pending,
 		    (unsigned long)sets.blocked, (unsigned long)sets.ignored,
 		    (unsigned long)sets.caught, process->exit_signal,
@@ -127,8 +127,8 @@ static void show_statm(struct text *text, const struct proc_subject *subject)
 
 	space_size(subject->process, &pages, &counts);
 	text_format(text, "%lu %lu %lu 0 0 %lu 0\n", (unsigned long)pages,
-		    (unsigned long)resident_pages(&counts), (unsigned long)(counts.shared + counts.cow),
-		    (unsigned long)counts.owned);
+		    (unsigned long)resident_pages(&counts),
+		    (unsigned long)(counts.shared + counts.cow), (unsigned long)counts.owned);
 }
 
 static const char *state_name(char letter)
@@ -167,7 +167,8 @@ static void show_status_memory(struct text *text, struct process *process)
 	space_size(process, &pages, &counts);
 	if (!pages)
 		return;
-	text_format(text, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\n",
+	text_format(text,
+		    "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\n",
 		    (unsigned long)(pages * KIB_PER_PAGE),
 		    (unsigned long)(resident_pages(&counts) * KIB_PER_PAGE),
 		    (unsigned long)(counts.owned * KIB_PER_PAGE),
@@ -181,14 +182,17 @@ static void show_status(struct text *text, const struct proc_subject *subject)
 	char letter = process_state_letter(process);
 	struct kin kin = process_kin(process);
 
-	text_format(text, "Name:\t%s\nUmask:\t0022\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
-		    "PPid:\t%d\nTracerPid:\t0\n", subject_name(subject), letter, state_name(letter),
-		    process->id->number, subject->tid, kin.parent);
+	text_format(text,
+		    "Name:\t%s\nUmask:\t0022\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
+		    "PPid:\t%d\nTracerPid:\t0\n",
+		    subject_name(subject), letter, state_name(letter), process->id->number,
+		    subject->tid, kin.parent);
 	show_ids(text, &process->credentials);
 	show_status_memory(text, process);
-	text_format(text, "Threads:\t%u\nSigQ:\t0/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\n"
-		    "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", kin.threads,
-		    (unsigned long)process->limits[RLIMIT_SIGPENDING].soft,
+	text_format(text,
+		    "Threads:\t%u\nSigQ:\t0/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\n"
+		    "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+		    kin.threads, (unsigned long)process->limits[RLIMIT_SIGPENDING].soft,
 		    (unsigned long)sets.pending, (unsigned long)sets.shared,
 		    (unsigned long)sets.blocked, (unsigned long)sets.ignored,
 		    (unsigned long)sets.caught);
@@ -198,7 +202,8 @@ static void show_status(struct text *text, const struct proc_subject *subject)
 		    (unsigned long)process->credentials.capabilities_effective,
 		    process->credentials.no_new_privileges);
 	if (subject->thread)
-		text_format(text, "Cpus_allowed:\t%lx\nvoluntary_ctxt_switches:\t%lu\n"
+		text_format(text,
+			    "Cpus_allowed:\t%lx\nvoluntary_ctxt_switches:\t%lu\n"
 			    "nonvoluntary_ctxt_switches:\t%lu\n",
 			    (unsigned long)subject->thread->affinity.bits,
 			    (unsigned long)subject->thread->switches_voluntary,
@@ -275,19 +280,21 @@ static int store_comm(const struct proc_subject *subject, const char *value)
 static void show_limits(struct text *text, const struct proc_subject *subject)
 {
 	static const char *const names[RLIMIT_COUNT][2] = {
-		{ "Max cpu time", "seconds" }, { "Max file size", "bytes" },
-		{ "Max data size", "bytes" }, { "Max stack size", "bytes" },
+		{ "Max cpu time", "seconds" },	   { "Max file size", "bytes" },
+		{ "Max data size", "bytes" },	   { "Max stack size", "bytes" },
 		{ "Max core file size", "bytes" }, { "Max resident set", "bytes" },
-		{ "Max processes", "processes" }, { "Max open files", "files" },
-		{ "Max locked memory", "bytes" }, { "Max address space", "bytes" },
-		{ "Max file locks", "locks" }, { "Max pending signals", "signals" },
-		{ "Max msgqueue size", "bytes" }, { "Max nice priority", "" },
-		{ "Max realtime priority", "" }, { "Max realtime timeout", "us" },
+		{ "Max processes", "processes" },  { "Max open files", "files" },
+		{ "Max locked memory", "bytes" },  { "Max address space", "bytes" },
+		{ "Max file locks", "locks" },	   { "Max pending signals", "signals" },
+		{ "Max msgqueue size", "bytes" },  { "Max nice priority", "" },
+		{ "Max realtime priority", "" },   { "Max realtime timeout", "us" },
 	};
 
-	text_format(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	text_format(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit",
+		    "Units");
 	for (int i = 0; i < RLIMIT_COUNT; i++) {
-		u64 values[2] = { subject->process->limits[i].soft, subject->process->limits[i].hard };
+		u64 values[2] = { subject->process->limits[i].soft,
+				  subject->process->limits[i].hard };
 
 		text_format(text, "%-25s", names[i][0]);
 		for (int v = 0; v < 2; v++) {
@@ -318,7 +325,8 @@ static int store_oom_adjust(const struct proc_subject *subject, const char *valu
 	const char *end;
 	u64 number;
 
-	if (parse_u64(value + negative, &end, 10, &number) || (*end && *end != '\n') || number > 1000)
+	if (parse_u64(value + negative, &end, 10, &number) || (*end && *end != '\n') ||
+	    number > 1000)
 		return -EINVAL;
 	if (negative && !credentials_are_root(credentials_current()))
 		return -EACCES;
@@ -354,32 +362,61 @@ static s32 next_task(const struct proc_subject *subject, s32 after)
 
 #define COMMON_ENTRIES                                                                             \
 	{ .name = "stat", .mode = S_IFREG | 0444, .show = show_stat },                             \
-	{ .name = "statm", .mode = S_IFREG | 0444, .show = show_statm },                           \
-	{ .name = "status", .mode = S_IFREG | 0444, .show = show_status },                         \
-	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_arguments },                     \
-	{ .name = "environ", .mode = S_IFREG | 0400, .private = true, .show = show_environment },  \
-	{ .name = "auxv", .mode = S_IFREG | 0400, .private = true, .show = show_auxv },            \
-	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm },        \
-	{ .name = "limits", .mode = S_IFREG | 0444, .show = show_limits },                         \
-	{ .name = "maps", .mode = S_IFREG | 0444, .private = true, .show = proc_show_maps },       \
-	{ .name = "smaps", .mode = S_IFREG | 0444, .private = true, .show = proc_show_smaps },     \
-	{ .name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts },                    \
-	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo },              \
-	{ .name = "wchan", .mode = S_IFREG | 0444, .show = show_wait_channel },                    \
-	{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score },                   \
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adjust,                \
-	  .store = store_oom_adjust },                                                             \
-	{ .name = "exe", .mode = S_IFLNK | 0777, .private = true, .follow = proc_follow_exe },     \
-	{ .name = "cwd", .mode = S_IFLNK | 0777, .private = true, .follow = proc_follow_cwd },     \
-	{ .name = "root", .mode = S_IFLNK | 0777, .private = true, .follow = proc_follow_root },   \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .next = proc_fd_next, .member = &proc_fd_member }, \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .next = proc_fd_next,                          \
-	  .member = &proc_fdinfo_member }
+		{ .name = "statm", .mode = S_IFREG | 0444, .show = show_statm },                   \
+		{ .name = "status", .mode = S_IFREG | 0444, .show = show_status },                 \
+		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_arguments },             \
+		{ .name = "environ",                                                               \
+		  .mode = S_IFREG | 0400,                                                          \
+		  .private = true,                                                                 \
+		  .show = show_environment },                                                      \
+		{ .name = "auxv", .mode = S_IFREG | 0400, .private = true, .show = show_auxv },    \
+		{ .name = "comm",                                                                  \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = show_comm,                                                               \
+		  .store = store_comm },                                                           \
+		{ .name = "limits", .mode = S_IFREG | 0444, .show = show_limits },                 \
+		{ .name = "maps",                                                                  \
+		  .mode = S_IFREG | 0444,                                                          \
+		  .private = true,                                                                 \
+		  .show = proc_show_maps },                                                        \
+		{ .name = "smaps",                                                                 \
+		  .mode = S_IFREG | 0444,                                                          \
+		  .private = true,                                                                 \
+		  .show = proc_show_smaps },                                                       \
+		{ .name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts },            \
+		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo },      \
+		{ .name = "wchan", .mode = S_IFREG | 0444, .show = show_wait_channel },            \
+		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score },           \
+		{ .name = "oom_score_adj",                                                         \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = show_oom_adjust,                                                         \
+		  .store = store_oom_adjust },                                                     \
+		{ .name = "exe",                                                                   \
+		  .mode = S_IFLNK | 0777,                                                          \
+		  .private = true,                                                                 \
+		  .follow = proc_follow_exe },                                                     \
+		{ .name = "cwd",                                                                   \
+		  .mode = S_IFLNK | 0777,                                                          \
+		  .private = true,                                                                 \
+		  .follow = proc_follow_cwd },                                                     \
+		{ .name = "root",                                                                  \
+		  .mode = S_IFLNK | 0777,                                                          \
+		  .private = true,                                                                 \
+		  .follow = proc_follow_root },                                                    \
+		{ .name = "fd",                                                                    \
+		  .mode = S_IFDIR | 0500,                                                          \
+		  .next = proc_fd_next,                                                            \
+		  .member = &proc_fd_member },                                                     \
+	{                                                                                          \
+		.name = "fdinfo", .mode = S_IFDIR | 0500, .next = proc_fd_next,                    \
+		.member = &proc_fdinfo_member                                                      \
+	}
 
 const struct proc_entry proc_task_entries[] = { COMMON_ENTRIES, { 0 } };
 
 static const struct proc_entry task_member = {
-	.mode = S_IFDIR | 0555, .children = proc_task_entries,
+	.mode = S_IFDIR | 0555,
+	.children = proc_task_entries,
 };
 
 const struct proc_entry proc_process_entries[] = {

@@ -11,7 +11,7 @@
 
 struct proc_node {
 	struct vnode vnode;
-	const struct proc_entry *entry;	/* [const] */
+	const struct proc_entry *entry; /* [const] */
 	s32 pid, tid, fd;		/* [const] 0 and −1: none */
 };
 
@@ -97,8 +97,8 @@ static u64 node_inode(const struct proc_entry *entry, s32 tid, s32 fd)
 	return ((u64)(u32)tid << 32 ^ (u64)(u32)(fd + 1) << 20 ^ (uintptr_t)entry) & ~(1ull << 63);
 }
 
-static struct vnode *node_create(struct file_system *system, const struct proc_entry *entry, s32 pid,
-				 s32 tid, s32 fd)
+static struct vnode *node_create(struct file_system *system, const struct proc_entry *entry,
+				 s32 pid, s32 tid, s32 fd)
 {
 	struct proc_node *node = slab_alloc_zeroed(&node_cache);
 	s64 now = (s64)time_now() + time_realtime_offset();
@@ -201,8 +201,8 @@ static int list_numbers(struct proc_node *directory, s64 position, struct direct
 		char name[12];
 		int length = snprintf(name, sizeof(name), "%d", number);
 
-		if (!sink->emit(sink, name, length, node_inode(member, number, -1), member->mode >> 12,
-				NUMBERS + (s64)number + 1))
+		if (!sink->emit(sink, name, length, node_inode(member, number, -1),
+				member->mode >> 12, NUMBERS + (s64)number + 1))
 			break;
 	}
 	subject_put(&subject);
@@ -287,7 +287,7 @@ static int node_follow(struct vnode *vnode, struct path *target)
 	int error;
 
 	if (!node->entry->follow)
-		return -EINVAL;		/* the text is the way: see vnode_operations.follow */
+		return -EINVAL; /* the text is the way: see vnode_operations.follow */
 	error = subject_get(node, &subject);
 	if (error)
 		return -ENOENT;
@@ -456,16 +456,20 @@ static s32 next_process(const struct proc_subject *subject, s32 after)
 }
 
 static const struct proc_entry process_member = {
-	.mode = S_IFDIR | 0555, .children = proc_process_entries,
+	.mode = S_IFDIR | 0555,
+	.children = proc_process_entries,
 };
 static const struct proc_entry root_entry = {
-	.mode = S_IFDIR | 0555, .children = proc_root_entries, .next = next_process,
+	.mode = S_IFDIR | 0555,
+	.children = proc_root_entries,
+	.next = next_process,
 	.member = &process_member,
 };
 
 static void proc_statfs(struct file_system *system, struct statfs_result *result)
 {
-	*result = (struct statfs_result){ .type = PROC_MAGIC, .block_size = PAGE_SIZE,
+	*result = (struct statfs_result){ .type = PROC_MAGIC,
+					  .block_size = PAGE_SIZE,
 					  .name_length = NAME_MAX };
 }
 

@@ -25,9 +25,9 @@ void text_append(struct text *text, const void *data, size_t size);
 /* What a node is about: nothing, a process, or one of its threads. References are held by the caller. */
 struct proc_subject {
 	struct process *process;
-	struct thread *thread;		/* the task, or the leader of the process; may be NULL */
-	s32 tid;			/* of the thread; the pid for a process */
-	s32 fd;				/* in fd/ and fdinfo/ */
+	struct thread *thread; /* the task, or the leader of the process; may be NULL */
+	s32 tid;	       /* of the thread; the pid for a process */
+	s32 fd;		       /* in fd/ and fdinfo/ */
 };
 
 struct proc_node;
@@ -35,10 +35,10 @@ struct proc_node;
 /* One name. Exactly one of show, children, link and list is set. */
 struct proc_entry {
 	const char *name;
-	u32 mode;			/* with type */
-	bool private;			/* for those who own the process alone: -EACCES */
+	u32 mode;     /* with type */
+	bool private; /* for those who own the process alone: -EACCES */
 	void (*show)(struct text *text, const struct proc_subject *subject);
-	const struct proc_entry *children;	/* a directory of fixed names */
+	const struct proc_entry *children; /* a directory of fixed names */
 	/* A directory of numbers: the next one > @after, or -1; and what each of them is. */
 	s32 (*next)(const struct proc_subject *subject, s32 after);
 	const struct proc_entry *member;

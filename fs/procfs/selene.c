@@ -31,8 +31,8 @@ static void show_unimplemented(struct text *text, const struct proc_subject *sub
 
 static bool show_slab(const char *name, u32 size, u64 live, u64 frames, void *context)
 {
-	text_format(context, "%-24s %6u bytes %8lu live %6lu pages\n", name, size, (unsigned long)live,
-		    (unsigned long)frames);
+	text_format(context, "%-24s %6u bytes %8lu live %6lu pages\n", name, size,
+		    (unsigned long)live, (unsigned long)frames);
 	return true;
 }
 

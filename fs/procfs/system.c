@@ -89,9 +89,11 @@ static void show_stat(struct text *text, const struct proc_subject *subject)
 		snprintf(name, sizeof(name), "cpu%u", i);
 		cpu_line(text, name, &cpus[i]);
 	}
-	text_format(text, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\n"
-		    "procs_blocked 0\n", sum.interrupts, sum.switches, boot_seconds(),
-		    process_last_pid(), sched_runnable());
+	text_format(text,
+		    "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\n"
+		    "procs_blocked 0\n",
+		    sum.interrupts, sum.switches, boot_seconds(), process_last_pid(),
+		    sched_runnable());
 }
 
 static void show_uptime(struct text *text, const struct proc_subject *subject)
@@ -130,8 +132,8 @@ static void show_cpuinfo(struct text *text, const struct proc_subject *subject)
 
 static void show_version(struct text *text, const struct proc_subject *subject)
 {
-	text_format(text, "Linux version 6.12.0-selene (Selene %s) #1 Selene %s SMP\n", SELENE_VERSION,
-		    SELENE_VERSION);
+	text_format(text, "Linux version 6.12.0-selene (Selene %s) #1 Selene %s SMP\n",
+		    SELENE_VERSION, SELENE_VERSION);
 }
 
 static void show_file_systems(struct text *text, const struct proc_subject *subject)
@@ -174,9 +176,10 @@ static void show_vmstat(struct text *text, const struct proc_subject *subject)
 	struct frame_statistics memory;
 
 	frame_statistics(&memory);
-	text_format(text, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\n"
-		    "nr_page_table_pages %lu\n", memory.free, memory.user, memory.object,
-		    memory.table);
+	text_format(text,
+		    "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\n"
+		    "nr_page_table_pages %lu\n",
+		    memory.free, memory.user, memory.object, memory.table);
 }
 
 static void show_swaps(struct text *text, const struct proc_subject *subject)
@@ -187,7 +190,7 @@ static void show_swaps(struct text *text, const struct proc_subject *subject)
 static void show_devices(struct text *text, const struct proc_subject *subject)
 {
 	text_format(text, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n"
-		    "\nBlock devices:\n");
+			  "\nBlock devices:\n");
 }
 
 /* Mounts. The list is locked while a visitor runs, so the text is made there and may not sleep long. */
@@ -214,8 +217,8 @@ static bool show_mount(struct mount *mount, void *context)
 		text_format(mounts->text, "%u %u %u:%u / %s %s - %s %s %s\n", mount->id,
 			    mount->parent ? mount->parent->id : 0,
 			    (unsigned)(mount->system->device >> 8 & 0xfff),
-			    (unsigned)(mount->system->device & 0xff), where, mount_options(mount), type,
-			    mount->source, mount_options(mount));
+			    (unsigned)(mount->system->device & 0xff), where, mount_options(mount),
+			    type, mount->source, mount_options(mount));
 	else
 		text_format(mounts->text, "%s %s %s %s 0 0\n", mount->source, where, type,
 			    mount_options(mount));
@@ -318,10 +321,11 @@ static void show_file_max(struct text *text, const struct proc_subject *subject)
 
 static void format_uuid(struct text *text, u8 uuid[16])
 {
-	uuid[6] = (uuid[6] & 0x0f) | 0x40;	/* version 4, random (RFC 9562) */
+	uuid[6] = (uuid[6] & 0x0f) | 0x40; /* version 4, random (RFC 9562) */
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
 	for (int i = 0; i < 16; i++)
-		text_format(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+		text_format(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			    uuid[i]);
 	text_format(text, "\n");
 }
 

@@ -6,7 +6,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 
-enum { ENTRY_SIZE = 20 };	/* what a name adds to st_size, as on Linux */
+enum { ENTRY_SIZE = 20 }; /* what a name adds to st_size, as on Linux */
 
 struct name_key {
 	const char *name;

@@ -51,8 +51,11 @@ static struct tmpfs *instance(const struct file_system_type *type, const struct 
 	if (!tmpfs)
 		return NULL;
 	tmpfs->system = (struct file_system){
-		.type = type, .device = file_system_device(), .references = ATOMIC_INIT(1),
-		.statfs = tmpfs_statfs, .unmount = tmpfs_unmount,
+		.type = type,
+		.device = file_system_device(),
+		.references = ATOMIC_INIT(1),
+		.statfs = tmpfs_statfs,
+		.unmount = tmpfs_unmount,
 	};
 	tmpfs->pages_max = options->pages_max;
 	tmpfs->nodes_max = options->nodes_max;

@@ -9,37 +9,38 @@
 struct tmpfs {
 	struct file_system system;
 	struct atomic64 last_ino;
-	u64 pages_max;			/* [const] of file contents; 0: no limit */
-	struct atomic64 pages_used;	/* as far as is known: mapped files are counted at their next use */
-	u64 nodes_max;			/* [const] 0: no limit */
+	u64 pages_max; /* [const] of file contents; 0: no limit */
+	struct atomic64
+		pages_used; /* as far as is known: mapped files are counted at their next use */
+	u64 nodes_max;	    /* [const] 0: no limit */
 	struct atomic64 nodes;
 };
 
 /* A name in a directory; it counts its vnode. */
 struct tmpfs_entry {
-	struct rb_node by_name;		/* [directory] */
-	struct rb_node by_cookie;	/* [directory] */
-	s64 cookie;			/* [directory] position for readdir, never used again */
-	struct tmpfs_node *node;	/* [directory] */
-	u32 hash;			/* [const] */
-	u8 length;			/* [const] */
+	struct rb_node by_name;	  /* [directory] */
+	struct rb_node by_cookie; /* [directory] */
+	s64 cookie;		  /* [directory] position for readdir, never used again */
+	struct tmpfs_node *node;  /* [directory] */
+	u32 hash;		  /* [const] */
+	u8 length;		  /* [const] */
 	char name[];
 };
 
 struct tmpfs_directory {
-	struct rb_root by_name;		/* hash, then name */
+	struct rb_root by_name; /* hash, then name */
 	struct rb_root by_cookie;
 	s64 next_cookie;
-	struct tmpfs_node *parent;	/* not counted: a directory that is gone has itself */
+	struct tmpfs_node *parent; /* not counted: a directory that is gone has itself */
 };
 
 struct tmpfs_node {
 	struct vnode vnode;
-	u64 pages_counted;		/* [object] how much of pages_used is this file's */
+	u64 pages_counted; /* [object] how much of pages_used is this file's */
 	union {
-		struct memory_object object;		/* regular file */
-		struct tmpfs_directory directory;	/* [vnode] */
-		char *target;				/* [const] symbolic link */
+		struct memory_object object;	  /* regular file */
+		struct tmpfs_directory directory; /* [vnode] */
+		char *target;			  /* [const] symbolic link */
 	};
 };
 

@@ -121,8 +121,8 @@ SYSCALL_6(sys_epoll_pwait2, fd, events, count, timeout, mask, mask_size)
 		result = signal_mask_begin(mask, mask_size);
 	if (result)
 		return result;
-	result = wait_user((int)fd, events, (s32)count,
-			   timeout ? deadline_after(ns) : WAIT_FOREVER);
+	result =
+		wait_user((int)fd, events, (s32)count, timeout ? deadline_after(ns) : WAIT_FOREVER);
 	signal_mask_end(result == -EINTR);
 	return result;
 }

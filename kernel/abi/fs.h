@@ -30,7 +30,11 @@ int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t ve
 void segments_free(struct io_segment *first, struct io_segment *few);
 
 enum {
-	AT_SYMLINK_NOFOLLOW = 0x100, AT_EACCESS = 0x200, AT_REMOVEDIR = 0x200,
-	AT_SYMLINK_FOLLOW = 0x400, AT_NO_AUTOMOUNT = 0x800, AT_EMPTY_PATH = 0x1000,
+	AT_SYMLINK_NOFOLLOW = 0x100,
+	AT_EACCESS = 0x200,
+	AT_REMOVEDIR = 0x200,
+	AT_SYMLINK_FOLLOW = 0x400,
+	AT_NO_AUTOMOUNT = 0x800,
+	AT_EMPTY_PATH = 0x1000,
 	AT_STATX_SYNC_TYPE = 0x6000,
 };

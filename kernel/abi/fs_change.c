@@ -6,9 +6,9 @@
 #include <lib/errno.h>
 #include <proc/process.h>
 
-#define UTIME_NOW 0x3fffffff
+#define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
-#define ID_KEEP (~0u)
+#define ID_KEEP	   (~0u)
 enum { NS_PER_SECOND = 1000000000 };
 
 typedef int apply(const struct path *path, const void *argument);
@@ -128,7 +128,7 @@ SYSCALL_5(sys_fchownat, dirfd, name, uid, gid, flags)
 
 struct times {
 	struct vnode_change change;
-	bool now;			/* both are the present: write permission is enough */
+	bool now; /* both are the present: write permission is enough */
 };
 
 static int one_time(const struct time_spec *spec, u32 which, struct times *times, s64 *ns)
@@ -144,7 +144,8 @@ static int one_time(const struct time_spec *spec, u32 which, struct times *times
 		return -EINVAL;
 	/* What does not fit into the 292 years around 1970 is cut off there, as on Linux. */
 	*ns = CLAMP(spec->seconds, INT64_MIN / NS_PER_SECOND + 1, INT64_MAX / NS_PER_SECOND - 1) *
-		      NS_PER_SECOND + spec->nanoseconds;
+		      NS_PER_SECOND +
+	      spec->nanoseconds;
 	return 0;
 }
 

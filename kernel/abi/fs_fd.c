@@ -6,25 +6,45 @@
 #include <lib/errno.h>
 #include <proc/process.h>
 
-enum {		/* fcntl(2), asm-generic */
-	F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
-	F_SETSIG, F_GETSIG, F_SETOWN_EX = 15, F_GETOWN_EX, F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW,
-	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, FD_CLOEXEC = 1,
-	SETFL_MASK = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME,
-	F_OWNER_TID = 0, F_OWNER_PID, F_OWNER_PGRP,
+enum { /* fcntl(2), asm-generic */
+       F_DUPFD,
+       F_GETFD,
+       F_SETFD,
+       F_GETFL,
+       F_SETFL,
+       F_GETLK,
+       F_SETLK,
+       F_SETLKW,
+       F_SETOWN,
+       F_GETOWN,
+       F_SETSIG,
+       F_GETSIG,
+       F_SETOWN_EX = 15,
+       F_GETOWN_EX,
+       F_OFD_GETLK = 36,
+       F_OFD_SETLK,
+       F_OFD_SETLKW,
+       F_DUPFD_CLOEXEC = 1030,
+       F_SETPIPE_SZ,
+       F_GETPIPE_SZ,
+       FD_CLOEXEC = 1,
+       SETFL_MASK = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME,
+       F_OWNER_TID = 0,
+       F_OWNER_PID,
+       F_OWNER_PGRP,
 };
 enum { F_RDLCK, F_WRLCK, F_UNLCK };
 enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
 enum { FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX, FIOASYNC };
 
-struct user_lock {		/* struct flock */
+struct user_lock { /* struct flock */
 	s16 type, whence;
 	s32 padding;
 	s64 start, length;
 	s32 pid, padding2;
 };
 
-struct user_owner {		/* struct f_owner_ex */
+struct user_owner { /* struct f_owner_ex */
 	s32 type, pid;
 };
 
@@ -243,8 +263,9 @@ SYSCALL_3(sys_fcntl, fd, command, argument)
 		return -EBADF;
 	result = descriptor_command(hold.file, (int)fd, (int)command, argument);
 	if (result == -ENOSYS)
-		result = hold.file->flags & O_PATH ? -EBADF
-						   : file_command(hold.file, (int)command, argument);
+		result = hold.file->flags & O_PATH
+				 ? -EBADF
+				 : file_command(hold.file, (int)command, argument);
 	file_release(hold);
 	return result;
 }

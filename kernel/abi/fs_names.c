@@ -8,10 +8,16 @@
 #include <mm/slab.h>
 #include <proc/process.h>
 
-enum { MS_REC = 16384, MS_PRIVATE = 1 << 18, MS_SLAVE = 1 << 19, MS_SHARED = 1 << 20,
-       MS_UNBINDABLE = 1 << 17, UMOUNT_NOFOLLOW = 8 };
+enum {
+	MS_REC = 16384,
+	MS_PRIVATE = 1 << 18,
+	MS_SLAVE = 1 << 19,
+	MS_SHARED = 1 << 20,
+	MS_UNBINDABLE = 1 << 17,
+	UMOUNT_NOFOLLOW = 8
+};
 #define MS_MAGIC_MASK 0xffff0000u
-#define MS_MAGIC 0xc0ed0000u
+#define MS_MAGIC      0xc0ed0000u
 
 SYSCALL_4(sys_mknodat, dirfd, name, mode, device)
 {
@@ -214,7 +220,7 @@ SYSCALL_1(sys_umask, mask)
 }
 
 struct mount_strings {
-	char *source, *type, *data;	/* kmalloc'ed; NULL: none was given */
+	char *source, *type, *data; /* kmalloc'ed; NULL: none was given */
 };
 
 static int optional_string(vaddr_t from, char **text)
@@ -323,7 +329,8 @@ SYSCALL_2(sys_umount2, name, flags)
 		return -EPERM;
 	/* Idle names must not look like use. */
 	dentry_cache_shrink(~0ull);
-	error = path_lookup_user(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &where);
+	error = path_lookup_user(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
+				 &where);
 	if (error)
 		return error;
 	error = mount_remove(&where, (int)flags);
@@ -344,7 +351,7 @@ struct entry_sink {
 	struct directory_sink sink;
 	vaddr_t to;
 	u64 left;
-	s64 position;			/* after the last entry */
+	s64 position; /* after the last entry */
 	int error;
 	u8 record[ENTRY_MAX];
 };

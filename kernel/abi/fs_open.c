@@ -166,8 +166,8 @@ SYSCALL_3(sys_close_range, first, last, flags)
 			return -EINVAL;
 		error = unshare_table();
 	}
-	return error ? error : fd_close_range(table_current(), first, last,
-					      flags & CLOSE_RANGE_CLOEXEC);
+	return error ? error
+		     : fd_close_range(table_current(), first, last, flags & CLOSE_RANGE_CLOEXEC);
 }
 
 SYSCALL_1(sys_dup, from)
@@ -225,7 +225,8 @@ SYSCALL_2(sys_memfd_create, name, flags)
 	char text[MEMFD_NAME_MAX + 1];
 	ssize_t length;
 
-	if ((u32)flags & ~known || (flags & (MFD_NOEXEC_SEAL | MFD_EXEC)) == (MFD_NOEXEC_SEAL | MFD_EXEC))
+	if ((u32)flags & ~known ||
+	    (flags & (MFD_NOEXEC_SEAL | MFD_EXEC)) == (MFD_NOEXEC_SEAL | MFD_EXEC))
 		return -EINVAL;
 	length = string_in(text, name, sizeof(text));
 	if (length < 0)

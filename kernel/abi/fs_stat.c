@@ -10,7 +10,7 @@
 
 enum { NS_PER_SECOND = 1000000000, ANONYMOUS_INO = 1024 };
 
-struct user_stat {		/* asm-generic/stat.h */
+struct user_stat { /* asm-generic/stat.h */
 	u64 dev, ino;
 	u32 mode, nlink, uid, gid;
 	u64 rdev, padding1;
@@ -42,7 +42,7 @@ struct user_statx {
 static_assert(sizeof(struct user_statx) == 256, "struct statx");
 enum { STATX_BASIC_STATS = 0x7ff, STATX_MNT_ID = 0x1000, STATX_RESERVED = 1u << 31 };
 
-struct user_statfs {		/* asm-generic/statfs.h, 64 bits */
+struct user_statfs { /* asm-generic/statfs.h, 64 bits */
 	u64 type, block_size, blocks, blocks_free, blocks_available, files, files_free;
 	u32 id[2];
 	u64 name_length, fragment_size, flags, spare[4];
@@ -90,9 +90,16 @@ static void split_time(s64 ns, s64 *seconds, s64 *rest)
 static long stat_out(const struct facts *facts, vaddr_t to)
 {
 	struct user_stat stat = {
-		.dev = facts->device, .ino = facts->ino, .mode = facts->mode,
-		.nlink = facts->nlink, .uid = facts->uid, .gid = facts->gid, .rdev = facts->rdev,
-		.size = facts->size, .block_size = PAGE_SIZE, .blocks = facts->blocks,
+		.dev = facts->device,
+		.ino = facts->ino,
+		.mode = facts->mode,
+		.nlink = facts->nlink,
+		.uid = facts->uid,
+		.gid = facts->gid,
+		.rdev = facts->rdev,
+		.size = facts->size,
+		.block_size = PAGE_SIZE,
+		.blocks = facts->blocks,
 	};
 
 	split_time(facts->times.access, &stat.access, &stat.access_ns);
@@ -199,14 +206,22 @@ static long statx_out(const struct facts *facts, vaddr_t to)
 	if (!statx)
 		return -ENOMEM;
 	*statx = (struct user_statx){
-		.mask = STATX_BASIC_STATS | STATX_MNT_ID, .block_size = PAGE_SIZE,
-		.nlink = facts->nlink, .uid = facts->uid, .gid = facts->gid, .mode = facts->mode,
-		.ino = facts->ino, .size = facts->size, .blocks = facts->blocks,
+		.mask = STATX_BASIC_STATS | STATX_MNT_ID,
+		.block_size = PAGE_SIZE,
+		.nlink = facts->nlink,
+		.uid = facts->uid,
+		.gid = facts->gid,
+		.mode = facts->mode,
+		.ino = facts->ino,
+		.size = facts->size,
+		.blocks = facts->blocks,
 		.access = statx_time(facts->times.access),
 		.change = statx_time(facts->times.change),
 		.modify = statx_time(facts->times.modify),
-		.rdev_major = device_major(facts->rdev), .rdev_minor = device_minor(facts->rdev),
-		.dev_major = device_major(facts->device), .dev_minor = device_minor(facts->device),
+		.rdev_major = device_major(facts->rdev),
+		.rdev_minor = device_minor(facts->rdev),
+		.dev_major = device_major(facts->device),
+		.dev_minor = device_minor(facts->device),
 		.mount_id = facts->mount_id,
 	};
 	error = copy_out(to, statx, sizeof(*statx));
@@ -230,8 +245,8 @@ SYSCALL_5(sys_statx, dirfd, name, flags, mask, to)
 /* ST_VALID, and the mount's flags under statfs's numbers. */
 static u64 statfs_flags(const struct mount *mount)
 {
-	u64 flags = 0x20 | (mount->flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME |
-					    MS_NODIRATIME));
+	u64 flags = 0x20 | (mount->flags &
+			    (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME));
 
 	if (mount_is_read_only(mount))
 		flags |= 1;
@@ -245,11 +260,16 @@ static long statfs_out(const struct path *path, vaddr_t to)
 
 	path_statfs(path, &result);
 	user = (struct user_statfs){
-		.type = result.type, .block_size = result.block_size, .blocks = result.blocks,
-		.blocks_free = result.blocks_free, .blocks_available = result.blocks_free,
-		.files = result.files, .files_free = result.files_free,
+		.type = result.type,
+		.block_size = result.block_size,
+		.blocks = result.blocks,
+		.blocks_free = result.blocks_free,
+		.blocks_available = result.blocks_free,
+		.files = result.files,
+		.files_free = result.files_free,
 		.id = { (u32)path->mount->system->device },
-		.name_length = result.name_length, .fragment_size = result.block_size,
+		.name_length = result.name_length,
+		.fragment_size = result.block_size,
 		.flags = statfs_flags(path->mount),
 	};
 	return copy_out(to, &user, sizeof(user)) ? -EFAULT : 0;

@@ -1,8 +1,8 @@
 /* The rows of the system calls about files: included by abi/table.h, in the same way as that. */
 SYSCALL(5, setxattr, sys_setxattr, SYSCALL_PARTIAL, ARG_PATH, ARG_STRING, ARG_BUFFER_IN, ARG_SIZE,
 	ARG_FLAGS)
-SYSCALL(6, lsetxattr, sys_lsetxattr, SYSCALL_PARTIAL, ARG_PATH, ARG_STRING, ARG_BUFFER_IN,
-	ARG_SIZE, ARG_FLAGS)
+SYSCALL(6, lsetxattr, sys_lsetxattr, SYSCALL_PARTIAL, ARG_PATH, ARG_STRING, ARG_BUFFER_IN, ARG_SIZE,
+	ARG_FLAGS)
 SYSCALL(7, fsetxattr, sys_fsetxattr, SYSCALL_PARTIAL, ARG_FD, ARG_STRING, ARG_BUFFER_IN, ARG_SIZE,
 	ARG_FLAGS)
 SYSCALL(8, getxattr, sys_getxattr, SYSCALL_PARTIAL, ARG_PATH, ARG_STRING, ARG_BUFFER_OUT, ARG_SIZE)
@@ -82,8 +82,7 @@ SYSCALL(85, timerfd_create, sys_timerfd_create, SYSCALL_PARTIAL, ARG_INT, ARG_FL
 SYSCALL(86, timerfd_settime, sys_timerfd_settime, SYSCALL_PARTIAL, ARG_FD, ARG_FLAGS, ARG_POINTER,
 	ARG_POINTER)
 SYSCALL(87, timerfd_gettime, sys_timerfd_gettime, SYSCALL_COMPLETE, ARG_FD, ARG_POINTER)
-SYSCALL(88, utimensat, sys_utimensat, SYSCALL_COMPLETE, ARG_DIRFD, ARG_PATH, ARG_POINTER,
-	ARG_FLAGS)
+SYSCALL(88, utimensat, sys_utimensat, SYSCALL_COMPLETE, ARG_DIRFD, ARG_PATH, ARG_POINTER, ARG_FLAGS)
 SYSCALL(166, umask, sys_umask, SYSCALL_COMPLETE, ARG_MODE)
 SYSCALL(213, readahead, sys_readahead, SYSCALL_COMPLETE, ARG_FD, ARG_OFFSET, ARG_SIZE)
 SYSCALL(223, fadvise64, sys_fadvise64, SYSCALL_COMPLETE, ARG_FD, ARG_OFFSET, ARG_SIZE, ARG_INT)

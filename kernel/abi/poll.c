@@ -12,7 +12,7 @@
 
 enum { ENTRIES_FEW = 8, ENTRIES_MORE = 64, FDS_FEW = 16, SELECT_WORDS_FEW = 4 };
 
-struct poll_fd {		/* struct pollfd */
+struct poll_fd { /* struct pollfd */
 	s32 fd;
 	s16 events, returned;
 };
@@ -27,11 +27,11 @@ struct poll_block {
 	struct poll_entry entries[ENTRIES_MORE];
 };
 struct poller {
-	struct poll_table table;	/* first pass: joins queues */
+	struct poll_table table; /* first pass: joins queues */
 	unsigned used;
 	struct poll_entry few[ENTRIES_FEW];
-	struct poll_block *blocks;	/* the newest first */
-	struct waiter *any;		/* one of them, to sleep on */
+	struct poll_block *blocks; /* the newest first */
+	struct waiter *any;	   /* one of them, to sleep on */
 	int error;
 };
 
@@ -232,8 +232,8 @@ static long poll_user(vaddr_t address, u64 count, u64 deadline)
 	for (unsigned i = 0; i < made && result >= 0; i++) {
 		s16 returned = requests[i].ready;
 
-		if (copy_out(address + i * sizeof(*fds) + offsetof(struct poll_fd, returned), &returned,
-			     sizeof(returned)))
+		if (copy_out(address + i * sizeof(*fds) + offsetof(struct poll_fd, returned),
+			     &returned, sizeof(returned)))
 			result = -EFAULT;
 	}
 	requests_free(requests, made, few);
@@ -265,7 +265,7 @@ static const u32 set_events[SETS] = {
 };
 
 struct select_sets {
-	u64 *words[SETS];		/* in one block; NULL: not given */
+	u64 *words[SETS]; /* in one block; NULL: not given */
 	vaddr_t from[SETS];
 	unsigned bits;
 	u64 few[SETS * SELECT_WORDS_FEW];

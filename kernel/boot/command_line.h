@@ -5,7 +5,7 @@
 /* Each word that the kernel knows is declared where it is used: COMMAND_LINE("quiet", handler). */
 struct command_line_word {
 	const char *key;
-	int (*handler)(const char *value);	/* NULL value: bare word; -EINVAL: a bad value */
+	int (*handler)(const char *value); /* NULL value: bare word; -EINVAL: a bad value */
 };
 #define COMMAND_LINE(key_, handler_)                                                               \
 	static const struct command_line_word                                                      \
@@ -16,5 +16,5 @@ struct command_line_word {
 void command_line_parse(const char *line);
 /* The whole line, for /proc/cmdline; and init's arguments after `--` (NULL-terminated array). */
 const char *command_line(void);
-extern const char *command_line_init;		/* init= or rdinit=, default "/init" */
+extern const char *command_line_init; /* init= or rdinit=, default "/init" */
 char **command_line_init_arguments(void);

@@ -12,15 +12,15 @@
  */
 #include <lib/types.h>
 
-typedef int initcall_function(void);		/* 0 or -errno */
+typedef int initcall_function(void); /* 0 or -errno */
 
 #define INITCALL_ENTRY_(function_, section_)                                                       \
 	static initcall_function *const __attribute__((used, section(section_)))                   \
-		initcall_##function_ = function_
-#define INITCALL_CORE(function_) INITCALL_ENTRY_(function_, "initcalls_core")
-#define INITCALL_FS(function_) INITCALL_ENTRY_(function_, "initcalls_fs")
+	initcall_##function_ = function_
+#define INITCALL_CORE(function_)   INITCALL_ENTRY_(function_, "initcalls_core")
+#define INITCALL_FS(function_)	   INITCALL_ENTRY_(function_, "initcalls_fs")
 #define INITCALL_DEVICE(function_) INITCALL_ENTRY_(function_, "initcalls_device")
-#define INITCALL(function_) INITCALL_DEVICE(function_)
+#define INITCALL(function_)	   INITCALL_DEVICE(function_)
 
 enum initcall_level { INITCALL_LEVEL_CORE, INITCALL_LEVEL_FS, INITCALL_LEVEL_DEVICE };
 void initcalls_run(enum initcall_level level);

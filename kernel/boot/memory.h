@@ -5,17 +5,17 @@
 enum { BOOT_BANKS_MAX = 16, BOOT_RESERVED_MAX = 64 };
 
 struct memory_range {
-	paddr_t start, end;		/* bytes, page-aligned (banks inwards, reservations outwards) */
-	bool no_map;			/* reservations: must not be in the direct map */
+	paddr_t start, end; /* bytes, page-aligned (banks inwards, reservations outwards) */
+	bool no_map;	    /* reservations: must not be in the direct map */
 };
 
 struct boot_memory {
-	struct memory_range banks[BOOT_BANKS_MAX];	/* sorted, merged */
+	struct memory_range banks[BOOT_BANKS_MAX]; /* sorted, merged */
 	unsigned bank_count;
-	struct memory_range reserved[BOOT_RESERVED_MAX];	/* sorted, disjoint */
+	struct memory_range reserved[BOOT_RESERVED_MAX]; /* sorted, disjoint */
 	unsigned reserved_count;
-	paddr_t kernel_start, kernel_end;		/* image and BSS */
-	paddr_t initrd_start, initrd_end;		/* 0, 0: none */
+	paddr_t kernel_start, kernel_end; /* image and BSS */
+	paddr_t initrd_start, initrd_end; /* 0, 0: none */
 };
 
 extern struct boot_memory boot_memory;

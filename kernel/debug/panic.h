@@ -24,7 +24,8 @@ static inline bool panic_in_progress(void)
 #define BUG_ON(condition)                                                                          \
 	do {                                                                                       \
 		if (unlikely(condition))                                                           \
-			panic("%s:%d: %s: impossible: %s", __FILE__, __LINE__, __func__, #condition); \
+			panic("%s:%d: %s: impossible: %s", __FILE__, __LINE__, __func__,           \
+			      #condition);                                                         \
 	} while (0)
 #ifdef SELENE_DEBUG
 #define assert(condition) BUG_ON(!(condition))

@@ -8,14 +8,14 @@
 
 struct driver {
 	const char *name;
-	const char *const *compatible;	/* NULL-terminated */
-	int (*probe)(const struct fdt_node *node);	/* 0, -ENODEV: not this one, or an error */
-	int early;			/* 1: consoles and interrupt parents, before the others */
+	const char *const *compatible;		   /* NULL-terminated */
+	int (*probe)(const struct fdt_node *node); /* 0, -ENODEV: not this one, or an error */
+	int early; /* 1: consoles and interrupt parents, before the others */
 };
 #define DRIVER(symbol)                                                                             \
 	static const struct driver symbol;                                                         \
 	static const struct driver *const __attribute__((used, section("drivers")))                \
-		symbol##_entry = &symbol;                                                          \
+	symbol##_entry = &symbol;                                                                  \
 	static const struct driver symbol
 
 /* Probe all drivers with .early == @early against the tree. */

@@ -3,7 +3,7 @@
 #include <lib/types.h>
 
 enum { IRQ_LINES_MAX = 1024 };
-typedef void irq_handler(unsigned line, void *context);	/* interrupts off; may not sleep */
+typedef void irq_handler(unsigned line, void *context); /* interrupts off; may not sleep */
 
 /* Call @handler(@line, @context) on each interrupt; shared lines chain. -ENOMEM, -EINVAL. */
 int irq_register(unsigned line, irq_handler *handler, void *context, const char *name);

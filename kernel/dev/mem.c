@@ -173,21 +173,37 @@ static s64 kmsg_seek(struct file *file, s64 offset, int whence)
 }
 
 static const struct file_operations null_operations = {
-	.read = read_nothing, .write = write_swallow, .seek = seek_nowhere, .seekable = true,
+	.read = read_nothing,
+	.write = write_swallow,
+	.seek = seek_nowhere,
+	.seekable = true,
 };
 static const struct file_operations zero_operations = {
-	.read = read_zeros, .write = write_swallow, .seek = seek_nowhere, .map = map_zeros,
+	.read = read_zeros,
+	.write = write_swallow,
+	.seek = seek_nowhere,
+	.map = map_zeros,
 	.seekable = true,
 };
 static const struct file_operations full_operations = {
-	.read = read_zeros, .write = write_full, .seek = seek_nowhere, .seekable = true,
+	.read = read_zeros,
+	.write = write_full,
+	.seek = seek_nowhere,
+	.seekable = true,
 };
 static const struct file_operations random_operations = {
-	.read = read_random, .write = write_random, .seek = seek_nowhere, .seekable = true,
+	.read = read_random,
+	.write = write_random,
+	.seek = seek_nowhere,
+	.seekable = true,
 };
 static const struct file_operations kmsg_operations = {
-	.open = kmsg_open, .release = kmsg_release, .read = kmsg_read, .write = kmsg_write,
-	.poll = kmsg_poll, .seek = kmsg_seek,
+	.open = kmsg_open,
+	.release = kmsg_release,
+	.read = kmsg_read,
+	.write = kmsg_write,
+	.poll = kmsg_poll,
+	.seek = kmsg_seek,
 };
 
 static int mem_start(void)
@@ -197,9 +213,12 @@ static int mem_start(void)
 		u32 minor, mode;
 		const struct file_operations *operations;
 	} nodes[] = {
-		{ "null", 3, 0666, &null_operations },	 { "zero", 5, 0666, &zero_operations },
-		{ "full", 7, 0666, &full_operations },	 { "random", 8, 0666, &random_operations },
-		{ "urandom", 9, 0666, &random_operations }, { "kmsg", 11, 0644, &kmsg_operations },
+		{ "null", 3, 0666, &null_operations },
+		{ "zero", 5, 0666, &zero_operations },
+		{ "full", 7, 0666, &full_operations },
+		{ "random", 8, 0666, &random_operations },
+		{ "urandom", 9, 0666, &random_operations },
+		{ "kmsg", 11, 0644, &kmsg_operations },
 	};
 
 	log_notify = kmsg_news;

@@ -10,12 +10,22 @@
 #include <mm/slab.h>
 
 enum { RBR = 0, THR = 0, IER = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, DW_USR = 0x1f };
-enum { IER_RECEIVE = 1, IER_TRANSMIT = 2, IIR_NONE = 1, IIR_BUSY = 7, FCR_ENABLE = 1, LCR_DLAB = 0x80,
-       MCR_OUT2 = 8, LSR_DATA = 1, LSR_ROOM = 0x20, FIFO_SIZE = 16 };
+enum {
+	IER_RECEIVE = 1,
+	IER_TRANSMIT = 2,
+	IIR_NONE = 1,
+	IIR_BUSY = 7,
+	FCR_ENABLE = 1,
+	LCR_DLAB = 0x80,
+	MCR_OUT2 = 8,
+	LSR_DATA = 1,
+	LSR_ROOM = 0x20,
+	FIFO_SIZE = 16
+};
 
 struct ns16550 {
-	struct serial_port port;	/* first */
-	unsigned room;			/* [port] bytes that the FIFO still takes */
+	struct serial_port port; /* first */
+	unsigned room;		 /* [port] bytes that the FIFO still takes */
 };
 
 static u32 reg_read(struct serial_port *port, unsigned reg)
@@ -100,8 +110,10 @@ static int ns16550_probe(const struct fdt_node *node)
 	return serial_register(&uart->port, node, "ttyS", MAJOR_TTY, 64, device_interrupt(node, 0));
 }
 
-static const char *const compatible[] = { "ns16550a", "ns16550", "snps,dw-apb-uart", "starfive,jh7110-uart",
-					  "starfive,jh7100-uart", NULL };
+static const char *const compatible[] = {
+	"ns16550a", "ns16550", "snps,dw-apb-uart", "starfive,jh7110-uart", "starfive,jh7100-uart",
+	NULL
+};
 
 DRIVER(ns16550_driver) = {
 	.name = "ns16550",

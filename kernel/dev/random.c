@@ -9,10 +9,10 @@
 
 enum { SEED_MINIMUM = 32 };
 
-static struct spinlock lock = SPINLOCK_INIT(RANK_CONSOLE);	/* interrupts off */
-static struct random_state state;	/* [lock] */
-static u64 added;			/* [lock] bytes mixed in so far */
-static bool ready;			/* [lock] to set; never cleared */
+static struct spinlock lock = SPINLOCK_INIT(RANK_CONSOLE); /* interrupts off */
+static struct random_state state;			   /* [lock] */
+static u64 added;					   /* [lock] bytes mixed in so far */
+static bool ready;					   /* [lock] to set; never cleared */
 
 void random_bytes(void *to, size_t size)
 {

@@ -84,9 +84,9 @@ static void service(struct serial_port *port)
 			data[count] = byte;
 		}
 		pump(port);
-		room = port->tail == port->head ? port->busy
-						: port->starved &&
-							  port->tail - port->head < SERIAL_QUEUE / 2;
+		room = port->tail == port->head
+			       ? port->busy
+			       : port->starved && port->tail - port->head < SERIAL_QUEUE / 2;
 		port->starved &= !room;
 		port->busy = port->tail != port->head;
 		spin_unlock_irqrestore(&port->lock, state);

@@ -2,8 +2,8 @@
 /* Serial lines: what UART drivers share. A driver supplies five small functions on its registers. */
 #include <debug/log.h>
 #include <dev/tty.h>
-#include <sched/lock.h>
 #include <lib/fdt.h>
+#include <sched/lock.h>
 
 struct serial_port;
 
@@ -11,7 +11,7 @@ struct serial_operations {
 	/* Room for one more byte now? Then put() may be called. The port is locked in all of these. */
 	bool (*can_put)(struct serial_port *port);
 	void (*put)(struct serial_port *port, u8 byte);
-	int (*get)(struct serial_port *port);		/* the next byte, or -EAGAIN */
+	int (*get)(struct serial_port *port); /* the next byte, or -EAGAIN */
 	/* Interrupt when there is room to send again; receive interrupts are always on. */
 	void (*notify_room)(struct serial_port *port, bool on);
 	/* Acknowledge what an interrupt needs beyond reading. Optional. */
@@ -21,16 +21,16 @@ struct serial_operations {
 enum { SERIAL_QUEUE = 4096 };
 
 struct serial_port {
-	volatile u8 *registers;		/* [const] */
-	u32 shift, width;		/* [const] register spacing as a power of two; bytes per access */
-	const struct serial_operations *operations;	/* [const] */
-	struct spinlock lock;		/* RANK_CONSOLE, interrupts off */
-	u8 queue[SERIAL_QUEUE];		/* [lock] ring: output waiting */
-	u32 head, tail;			/* [lock] free-running */
-	bool waiting;			/* [lock] notify_room is on */
-	bool starved;			/* [lock] a writer found the queue full */
-	bool busy;			/* [lock] output waited when we last looked */
-	struct terminal *terminal;	/* [const after registration] */
+	volatile u8 *registers; /* [const] */
+	u32 shift, width;	/* [const] register spacing as a power of two; bytes per access */
+	const struct serial_operations *operations; /* [const] */
+	struct spinlock lock;			    /* RANK_CONSOLE, interrupts off */
+	u8 queue[SERIAL_QUEUE];			    /* [lock] ring: output waiting */
+	u32 head, tail;				    /* [lock] free-running */
+	bool waiting;				    /* [lock] notify_room is on */
+	bool starved;				    /* [lock] a writer found the queue full */
+	bool busy;				    /* [lock] output waited when we last looked */
+	struct terminal *terminal;		    /* [const after registration] */
 	struct log_console console;
 };
 

@@ -14,10 +14,10 @@
 
 /* Not ranked: only terminals' own locks are taken under it. */
 static struct mutex terminals_lock = MUTEX_INIT(terminals_lock);
-static struct list_node terminals = LIST_INIT(terminals);	/* [terminals_lock] */
-static struct terminal *console;			/* [terminals_lock] to write */
-static unsigned console_rank;				/* [terminals_lock] how good a choice it is */
-static char console_wanted[32];				/* [const after boot] console=, without options */
+static struct list_node terminals = LIST_INIT(terminals); /* [terminals_lock] */
+static struct terminal *console;			  /* [terminals_lock] to write */
+static unsigned console_rank;	/* [terminals_lock] how good a choice it is */
+static char console_wanted[32]; /* [const after boot] console=, without options */
 static struct wait_queue raw_wait = WAIT_QUEUE_INIT(raw_wait);
 
 static const struct terminal_settings default_settings = {
@@ -78,7 +78,8 @@ struct terminal *terminal_create(const char *name, u64 number, const struct term
 	mutex_init(&terminal->output_lock, RANK_TERMINAL);
 	wait_queue_init(&terminal->input_wait);
 	wait_queue_init(&terminal->output_wait);
-	if (device_node_register(name, S_IFCHR | 0620, number, &terminal_file_operations, terminal)) {
+	if (device_node_register(name, S_IFCHR | 0620, number, &terminal_file_operations,
+				 terminal)) {
 		kfree(terminal);
 		return NULL;
 	}
@@ -309,7 +310,8 @@ static ssize_t terminal_read(struct file *file, struct io_iterator *iterator, s6
 }
 
 /* Output waits for the driver without the terminal's lock, so that input and ^C go on. */
-static ssize_t write_chunk(struct terminal *terminal, struct file *file, const u8 *data, size_t size)
+static ssize_t write_chunk(struct terminal *terminal, struct file *file, const u8 *data,
+			   size_t size)
 {
 	struct waiter waiter;
 	size_t done = 0;

@@ -14,7 +14,8 @@ static bool is_character(struct terminal *terminal, unsigned index, u8 byte)
 
 u32 terminal_readable(struct terminal *terminal)
 {
-	u32 end = terminal_flag_local(terminal, ICANON) ? terminal->line_start : terminal->input_tail;
+	u32 end = terminal_flag_local(terminal, ICANON) ? terminal->line_start
+							: terminal->input_tail;
 
 	return end - terminal->input_head;
 }
@@ -35,7 +36,8 @@ void terminal_mode_changed(struct terminal *terminal, u32 old_local)
 	if (canonical) {
 		/* What raw mode left unread is one line, ready to be read. */
 		if (terminal->input_tail != terminal->input_head)
-			terminal->marks[(terminal->input_tail - 1) % TERMINAL_INPUT] = INPUT_LINE_END;
+			terminal->marks[(terminal->input_tail - 1) % TERMINAL_INPUT] =
+				INPUT_LINE_END;
 		terminal->line_start = terminal->input_tail;
 	}
 	terminal_input_changed(terminal);
@@ -168,7 +170,8 @@ static bool signal_character(struct terminal *terminal, u8 byte)
 /* ^S and ^Q: true when @byte was one of them (or woke stopped output by IXANY). */
 static bool flow_character(struct terminal *terminal, u8 byte)
 {
-	bool start = is_character(terminal, VSTART, byte), stop = is_character(terminal, VSTOP, byte);
+	bool start = is_character(terminal, VSTART, byte),
+	     stop = is_character(terminal, VSTOP, byte);
 
 	if (!(terminal->settings.input & IXON))
 		return false;

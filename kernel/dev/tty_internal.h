@@ -17,25 +17,71 @@
 
 struct process;
 
-enum {		/* termios(3) for riscv64 = asm-generic */
-	NCCS = 19,
-	VINTR = 0, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSUSP, VEOL, VREPRINT,
-	VDISCARD, VWERASE, VLNEXT, VEOL2,
+enum { /* termios(3) for riscv64 = asm-generic */
+       NCCS = 19,
+       VINTR = 0,
+       VQUIT,
+       VERASE,
+       VKILL,
+       VEOF,
+       VTIME,
+       VMIN,
+       VSWTC,
+       VSTART,
+       VSTOP,
+       VSUSP,
+       VEOL,
+       VREPRINT,
+       VDISCARD,
+       VWERASE,
+       VLNEXT,
+       VEOL2,
 
-	IGNBRK = 01, BRKINT = 02, ISTRIP = 040, INLCR = 0100, IGNCR = 0200, ICRNL = 0400, IUCLC = 01000,
-	IXON = 02000, IXANY = 04000, IXOFF = 010000, IMAXBEL = 020000, IUTF8 = 040000,
+       IGNBRK = 01,
+       BRKINT = 02,
+       ISTRIP = 040,
+       INLCR = 0100,
+       IGNCR = 0200,
+       ICRNL = 0400,
+       IUCLC = 01000,
+       IXON = 02000,
+       IXANY = 04000,
+       IXOFF = 010000,
+       IMAXBEL = 020000,
+       IUTF8 = 040000,
 
-	OPOST = 01, OLCUC = 02, ONLCR = 04, OCRNL = 010, ONOCR = 020, ONLRET = 040, TABDLY = 014000,
-	XTABS = 014000,
+       OPOST = 01,
+       OLCUC = 02,
+       ONLCR = 04,
+       OCRNL = 010,
+       ONOCR = 020,
+       ONLRET = 040,
+       TABDLY = 014000,
+       XTABS = 014000,
 
-	CBAUD = 010017, B38400 = 017, B115200 = 010002, CS8 = 060, CREAD = 0200, HUPCL = 02000,
-	CLOCAL = 04000,
+       CBAUD = 010017,
+       B38400 = 017,
+       B115200 = 010002,
+       CS8 = 060,
+       CREAD = 0200,
+       HUPCL = 02000,
+       CLOCAL = 04000,
 
-	ISIG = 01, ICANON = 02, ECHO = 010, ECHOE = 020, ECHOK = 040, ECHONL = 0100, NOFLSH = 0200,
-	TOSTOP = 0400, ECHOCTL = 01000, ECHOPRT = 02000, ECHOKE = 04000, IEXTEN = 0100000,
+       ISIG = 01,
+       ICANON = 02,
+       ECHO = 010,
+       ECHOE = 020,
+       ECHOK = 040,
+       ECHONL = 0100,
+       NOFLSH = 0200,
+       TOSTOP = 0400,
+       ECHOCTL = 01000,
+       ECHOPRT = 02000,
+       ECHOKE = 04000,
+       IEXTEN = 0100000,
 };
 
-struct terminal_settings {	/* struct termios of the kernel ABI, and termios2's speeds behind */
+struct terminal_settings { /* struct termios of the kernel ABI, and termios2's speeds behind */
 	u32 input, output, control, local;
 	u8 line;
 	u8 characters[NCCS];
@@ -54,32 +100,32 @@ enum { TERMINAL_INPUT = 4096, TERMINAL_RAW = 4096 };
 enum input_mark { INPUT_DATA, INPUT_LINE_END, INPUT_END_OF_FILE };
 
 struct terminal {
-	char name[32];			/* [const] */
-	u64 number;			/* [const] DEVICE_NUMBER */
-	const struct terminal_driver *driver;	/* [const] */
-	void *private;			/* [const] */
-	struct list_node link;		/* [terminals lock] */
+	char name[32];			      /* [const] */
+	u64 number;			      /* [const] DEVICE_NUMBER */
+	const struct terminal_driver *driver; /* [const] */
+	void *private;			      /* [const] */
+	struct list_node link;		      /* [terminals lock] */
 
-	struct spinlock raw_lock;	/* RANK_WAIT, interrupts off */
-	u8 raw[TERMINAL_RAW];		/* [raw_lock] ring */
-	u32 raw_head, raw_tail;		/* [raw_lock] free-running */
+	struct spinlock raw_lock; /* RANK_WAIT, interrupts off */
+	u8 raw[TERMINAL_RAW];	  /* [raw_lock] ring */
+	u32 raw_head, raw_tail;	  /* [raw_lock] free-running */
 
-	struct mutex lock;		/* RANK_TERMINAL */
-	struct terminal_settings settings;	/* [lock] */
-	struct window_size window;	/* [lock] */
-	u8 input[TERMINAL_INPUT];	/* [lock] ring of cooked bytes */
-	u8 marks[TERMINAL_INPUT];	/* [lock] enum input_mark */
-	u32 input_head, input_tail;	/* [lock] free-running: read at head, written at tail */
-	u32 line_start;			/* [lock] first byte that is still being edited */
-	bool literal_next;		/* [lock] after ^V */
-	u32 column, line_column;	/* [lock] cursor now, and where the edited line began */
-	u8 rest[8];			/* [lock] expanded output that the driver had no room for */
-	u8 rest_size;			/* [lock] */
-	bool stopped;			/* [lock] ^S */
-	bool hung_up;			/* [lock] */
-	s32 session, foreground;	/* [lock] 0: none */
+	struct mutex lock;		   /* RANK_TERMINAL */
+	struct terminal_settings settings; /* [lock] */
+	struct window_size window;	   /* [lock] */
+	u8 input[TERMINAL_INPUT];	   /* [lock] ring of cooked bytes */
+	u8 marks[TERMINAL_INPUT];	   /* [lock] enum input_mark */
+	u32 input_head, input_tail;	   /* [lock] free-running: read at head, written at tail */
+	u32 line_start;			   /* [lock] first byte that is still being edited */
+	bool literal_next;		   /* [lock] after ^V */
+	u32 column, line_column;	   /* [lock] cursor now, and where the edited line began */
+	u8 rest[8];		 /* [lock] expanded output that the driver had no room for */
+	u8 rest_size;		 /* [lock] */
+	bool stopped;		 /* [lock] ^S */
+	bool hung_up;		 /* [lock] */
+	s32 session, foreground; /* [lock] 0: none */
 
-	struct mutex output_lock;	/* RANK_TERMINAL: one writer at a time; before lock */
+	struct mutex output_lock; /* RANK_TERMINAL: one writer at a time; before lock */
 	struct wait_queue input_wait, output_wait;
 };
 
@@ -91,7 +137,7 @@ static inline bool terminal_flag_local(const struct terminal *terminal, u32 flag
 /* tty.c */
 extern const struct file_operations terminal_file_operations;
 struct terminal *terminal_of(struct file *file);
-struct terminal *terminal_console(void);	/* NULL: none */
+struct terminal *terminal_console(void); /* NULL: none */
 /* Wake readers and pollers. */
 void terminal_input_changed(struct terminal *terminal);
 
@@ -106,7 +152,7 @@ void terminal_mode_changed(struct terminal *terminal, u32 old_local);
 /* tty_output.c: the terminal is locked. */
 /* Process @size bytes of output; how many of @data were consumed before the driver was full. */
 size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size);
-void terminal_echo(struct terminal *terminal, u8 byte);		/* ^X form for control characters */
+void terminal_echo(struct terminal *terminal, u8 byte); /* ^X form for control characters */
 void terminal_put(struct terminal *terminal, const char *text, size_t size);
 
 /* tty_ioctl.c */

@@ -5,14 +5,38 @@
 #include <lib/string.h>
 #include <proc/process.h>
 
-enum {		/* asm-generic/ioctls.h */
-	TCGETS = 0x5401, TCSETS, TCSETSW, TCSETSF, TCGETA, TCSETA, TCSETAW, TCSETAF, TCSBRK, TCXONC,
-	TCFLSH, TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ, TIOCSTI, TIOCGWINSZ,
-	TIOCSWINSZ, TIOCMGET, TIOCINQ = 0x541b, TIOCNOTTY = 0x5422, TIOCSETD, TIOCGETD, TCSBRKP,
-	TIOCGSID = 0x5429, TIOCVHANGUP = 0x5437,
+enum { /* asm-generic/ioctls.h */
+       TCGETS = 0x5401,
+       TCSETS,
+       TCSETSW,
+       TCSETSF,
+       TCGETA,
+       TCSETA,
+       TCSETAW,
+       TCSETAF,
+       TCSBRK,
+       TCXONC,
+       TCFLSH,
+       TIOCEXCL,
+       TIOCNXCL,
+       TIOCSCTTY,
+       TIOCGPGRP,
+       TIOCSPGRP,
+       TIOCOUTQ,
+       TIOCSTI,
+       TIOCGWINSZ,
+       TIOCSWINSZ,
+       TIOCMGET,
+       TIOCINQ = 0x541b,
+       TIOCNOTTY = 0x5422,
+       TIOCSETD,
+       TIOCGETD,
+       TCSBRKP,
+       TIOCGSID = 0x5429,
+       TIOCVHANGUP = 0x5437,
 };
-#define TCGETS2 0x802c542au
-#define TCSETS2 0x402c542bu
+#define TCGETS2	 0x802c542au
+#define TCSETS2	 0x402c542bu
 #define TCSETSW2 0x402c542cu
 #define TCSETSF2 0x402c542du
 #define TIOCGDEV 0x80045432u
@@ -44,7 +68,8 @@ static long drain(struct terminal *terminal)
 	return error == -EINTR ? -ERESTARTSYS : error;
 }
 
-static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, bool wait, bool flush)
+static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, bool wait,
+			 bool flush)
 {
 	struct terminal_settings settings;
 	u32 old_local;
@@ -132,9 +157,10 @@ static long flow(struct terminal *terminal, unsigned long action)
 	if (action == TCOOFF || action == TCOON)
 		terminal->stopped = action == TCOOFF;
 	else
-		terminal_put(terminal,
-			     (char *)&terminal->settings.characters[action == TCIOFF ? VSTOP : VSTART],
-			     1);
+		terminal_put(
+			terminal,
+			(char *)&terminal->settings.characters[action == TCIOFF ? VSTOP : VSTART],
+			1);
 	mutex_unlock(&terminal->lock);
 	terminal_output_ready(terminal);
 	return 0;

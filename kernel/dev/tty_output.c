@@ -2,7 +2,7 @@
 #include <dev/tty_internal.h>
 #include <lib/string.h>
 
-enum { EXPANDED_MAX = 8 };	/* what one byte becomes at most: a tab */
+enum { EXPANDED_MAX = 8 }; /* what one byte becomes at most: a tab */
 
 /* What @byte becomes on the wire, into @expanded; the new column into *@column. */
 static size_t expand(const struct terminal *terminal, u8 byte, u8 *expanded, u32 *column)
@@ -72,7 +72,7 @@ size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size)
 		return 0;
 	while (done < size) {
 		u8 buffer[256];
-		u16 ends[256];		/* per byte of data: where its expansion ends in buffer */
+		u16 ends[256]; /* per byte of data: where its expansion ends in buffer */
 		u32 columns[256];
 		size_t filled = 0, count = 0, sent, taken;
 

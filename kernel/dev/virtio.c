@@ -9,8 +9,13 @@
 #include <mm/frame.h>
 #include <mm/slab.h>
 
-enum { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8,
-       STATUS_FAILED = 128 };
+enum {
+	STATUS_ACKNOWLEDGE = 1,
+	STATUS_DRIVER = 2,
+	STATUS_DRIVER_OK = 4,
+	STATUS_FEATURES_OK = 8,
+	STATUS_FAILED = 128
+};
 enum { DESCRIPTOR_NEXT = 1, DESCRIPTOR_WRITE = 2, USED_NO_NOTIFY = 1 };
 #define FEATURE_VERSION_1 (1ull << 32)
 
@@ -110,7 +115,8 @@ static unsigned order_of(size_t size)
 static int allocate_rings(struct virtqueue *queue)
 {
 	size_t available = sizeof(struct virtq_descriptor) * queue->size;
-	size_t used = ALIGN_UP(available + sizeof(struct virtq_available) + 2 * queue->size + 2, 64ul);
+	size_t used =
+		ALIGN_UP(available + sizeof(struct virtq_available) + 2 * queue->size + 2, 64ul);
 	size_t size = used + sizeof(struct virtq_used) + 8 * queue->size + 2;
 	struct frame *frame = frame_alloc(FRAME_KERNEL, order_of(size));
 	u8 *memory;
@@ -143,7 +149,8 @@ struct virtqueue *virtqueue_create(struct virtio_device *device, unsigned index,
 	queue->private = private;
 	spin_init(&queue->lock, RANK_CONSOLE);
 	queue->tokens = kzalloc(size * sizeof(void *));
-	if (!queue->tokens || allocate_rings(queue) || device->transport->set_queue(device, queue)) {
+	if (!queue->tokens || allocate_rings(queue) ||
+	    device->transport->set_queue(device, queue)) {
 		kfree(queue->tokens);
 		kfree(queue);
 		return NULL;

@@ -10,44 +10,51 @@
 struct virtio_device;
 struct virtqueue;
 
-enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4,
-       VIRTIO_ID_GPU = 16, VIRTIO_ID_INPUT = 18 };
+enum {
+	VIRTIO_ID_NET = 1,
+	VIRTIO_ID_BLOCK = 2,
+	VIRTIO_ID_CONSOLE = 3,
+	VIRTIO_ID_ENTROPY = 4,
+	VIRTIO_ID_GPU = 16,
+	VIRTIO_ID_INPUT = 18
+};
 
 /* What a transport does (4.1 PCI, 4.2 MMIO). No locks; not in interrupts but for notify. */
 struct virtio_transport {
 	u64 (*features)(struct virtio_device *device);
 	void (*set_features)(struct virtio_device *device, u64 features);
 	u8 (*status)(struct virtio_device *device);
-	void (*set_status)(struct virtio_device *device, u8 status);	/* 0: reset, waits for it */
+	void (*set_status)(struct virtio_device *device, u8 status); /* 0: reset, waits for it */
 	/* Tell the device where the queue lies; its size into queue->size. -ENOENT: no such queue. */
 	int (*set_queue)(struct virtio_device *device, struct virtqueue *queue);
 	u32 (*queue_size)(struct virtio_device *device, unsigned index);
 	void (*notify)(struct virtqueue *queue);
 	u32 (*config_read)(struct virtio_device *device, unsigned offset, unsigned size);
-	void (*config_write)(struct virtio_device *device, unsigned offset, unsigned size, u32 value);
+	void (*config_write)(struct virtio_device *device, unsigned offset, unsigned size,
+			     u32 value);
 };
 
 struct virtio_device {
-	const struct virtio_transport *transport;	/* [const] */
-	volatile u8 *registers;		/* [const] the transport's */
-	u32 id;				/* [const] VIRTIO_ID_* */
-	int line;			/* [const] interrupt */
-	struct list_node queues;	/* [const after ready] struct virtqueue.link */
-	void (*config_changed)(struct virtio_device *device);	/* interrupts off; may be NULL */
-	void *private;			/* the driver's */
+	const struct virtio_transport *transport; /* [const] */
+	volatile u8 *registers;			  /* [const] the transport's */
+	u32 id;					  /* [const] VIRTIO_ID_* */
+	int line;				  /* [const] interrupt */
+	struct list_node queues;		  /* [const after ready] struct virtqueue.link */
+	void (*config_changed)(struct virtio_device *device); /* interrupts off; may be NULL */
+	void *private;					      /* the driver's */
 };
 
 struct virtqueue {
 	struct virtio_device *device;
 	struct list_node link;
 	unsigned index;
-	u32 size;			/* [const] descriptors, a power of two */
-	struct spinlock lock;		/* RANK_CONSOLE, interrupts off: the rings */
+	u32 size;	      /* [const] descriptors, a power of two */
+	struct spinlock lock; /* RANK_CONSOLE, interrupts off: the rings */
 	struct virtq_descriptor *descriptors;
 	struct virtq_available *available;
 	struct virtq_used *used;
-	void **tokens;			/* [lock] by first descriptor */
-	u16 free_head, free_count, used_seen;	/* [lock] */
+	void **tokens;			      /* [lock] by first descriptor */
+	u16 free_head, free_count, used_seen; /* [lock] */
 	/* Something was used: interrupts off, no lock held. */
 	void (*handler)(struct virtqueue *queue);
 	void *private;
@@ -61,7 +68,7 @@ struct virtio_driver {
 #define VIRTIO_DRIVER(symbol)                                                                      \
 	static const struct virtio_driver symbol;                                                  \
 	static const struct virtio_driver *const __attribute__((used, section("virtio_drivers")))  \
-		symbol##_entry = &symbol;                                                          \
+	symbol##_entry = &symbol;                                                                  \
 	static const struct virtio_driver symbol
 
 /* For transports: set the device up with its driver. -ENODEV: no driver for its type. */
@@ -81,9 +88,9 @@ void virtio_ready(struct virtio_device *device);
 void virtio_failed(struct virtio_device *device);
 
 struct virtio_segment {
-	void *data;			/* in the direct map */
-	u32 size;			/* bytes */
-	bool device_writes;		/* all of these after those that the device reads */
+	void *data;	    /* in the direct map */
+	u32 size;	    /* bytes */
+	bool device_writes; /* all of these after those that the device reads */
 };
 /* Queue a buffer under @token (not NULL). -ENOSPC. Any context. The memory is the device's until taken. */
 int virtqueue_add(struct virtqueue *queue, const struct virtio_segment *segments, unsigned count,

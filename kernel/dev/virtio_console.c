@@ -16,7 +16,16 @@
 
 enum { FEATURE_MULTIPORT = 1 << 1, CONFIG_MAX_PORTS = 4 };
 enum { CONTROL_RECEIVE = 2, CONTROL_TRANSMIT = 3 };
-enum { DEVICE_READY, PORT_ADD, PORT_REMOVE, PORT_READY, CONSOLE_PORT, RESIZE, PORT_OPEN, PORT_NAME };
+enum {
+	DEVICE_READY,
+	PORT_ADD,
+	PORT_REMOVE,
+	PORT_READY,
+	CONSOLE_PORT,
+	RESIZE,
+	PORT_OPEN,
+	PORT_NAME
+};
 enum { PORTS_MAX = 8, BUFFERS = 8, BUFFER_ORDER = 1, CONTROL_BUFFERS = 16, CONTROL_SIZE = 128 };
 #define BUFFER_SIZE (PAGE_SIZE << BUFFER_ORDER)
 
@@ -27,20 +36,20 @@ struct control_message {
 };
 
 struct buffer {
-	struct list_node link;		/* [port] ready or free list */
+	struct list_node link; /* [port] ready or free list */
 	u8 *data;
-	u32 size, offset;		/* bytes received, and consumed */
+	u32 size, offset; /* bytes received, and consumed */
 };
 
 struct port {
 	struct console *console;
 	unsigned id;
 	struct virtqueue *receive, *transmit;
-	struct mutex read_lock, write_lock;	/* RANK_INODE: one reader, one writer */
-	struct spinlock lock;		/* RANK_CONSOLE, interrupts off */
-	struct buffer buffers[2 * BUFFERS];	/* the first half receives */
-	struct list_node ready, idle;	/* [lock] received; free to send */
-	bool host_open;			/* [lock] */
+	struct mutex read_lock, write_lock; /* RANK_INODE: one reader, one writer */
+	struct spinlock lock;		    /* RANK_CONSOLE, interrupts off */
+	struct buffer buffers[2 * BUFFERS]; /* the first half receives */
+	struct list_node ready, idle;	    /* [lock] received; free to send */
+	bool host_open;			    /* [lock] */
 	bool named;
 	struct wait_queue wait;
 };
@@ -48,7 +57,7 @@ struct port {
 struct console {
 	struct virtio_device *device;
 	struct virtqueue *control_receive, *control_transmit;
-	struct port *ports[PORTS_MAX];	/* [const after PORT_ADD] */
+	struct port *ports[PORTS_MAX]; /* [const after PORT_ADD] */
 	struct wait_queue control_wait;
 };
 
@@ -172,14 +181,15 @@ static ssize_t port_write(struct file *file, struct io_iterator *iterator, s64 *
 		} else {
 			error = wait_event_interruptible(
 				&port->wait,
-				port->host_open && (buffer = first_buffer(port, &port->idle, false)));
+				port->host_open &&
+					(buffer = first_buffer(port, &port->idle, false)));
 		}
 		if (error)
 			break;
 		count = io_copy(iterator, buffer->data, MIN(iterator->left, (size_t)BUFFER_SIZE));
 		if (!count || virtqueue_add(port->transmit,
-					    &(struct virtio_segment){ buffer->data, count, false }, 1,
-					    buffer)) {
+					    &(struct virtio_segment){ buffer->data, count, false },
+					    1, buffer)) {
 			unsigned long state = spin_lock_irqsave(&port->lock);
 
 			list_add_head(&port->idle, &buffer->link);
@@ -272,7 +282,8 @@ static struct port *create_port(struct console *console, unsigned id)
 	list_init(&port->ready);
 	list_init(&port->idle);
 	wait_queue_init(&port->wait);
-	port->receive = virtqueue_create(console->device, port_queue(id), BUFFERS, port_received, port);
+	port->receive =
+		virtqueue_create(console->device, port_queue(id), BUFFERS, port_received, port);
 	port->transmit =
 		virtqueue_create(console->device, port_queue(id) + 1, BUFFERS, port_sent, port);
 	if (!port->receive || !port->transmit)
@@ -372,7 +383,8 @@ static int start_control(struct console *console)
 
 		if (data)
 			virtqueue_add(console->control_receive,
-				      &(struct virtio_segment){ data, CONTROL_SIZE, true }, 1, data);
+				      &(struct virtio_segment){ data, CONTROL_SIZE, true }, 1,
+				      data);
 	}
 	virtqueue_kick(console->control_receive);
 	thread_start(thread);

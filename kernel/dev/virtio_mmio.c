@@ -9,11 +9,25 @@
 #include <mm/slab.h>
 
 enum {
-	MAGIC = 0x000, VERSION = 0x004, DEVICE_ID = 0x008, FEATURES = 0x010, FEATURES_SELECT = 0x014,
-	DRIVER_FEATURES = 0x020, DRIVER_FEATURES_SELECT = 0x024, QUEUE_SELECT = 0x030,
-	QUEUE_SIZE_MAX = 0x034, QUEUE_SIZE = 0x038, QUEUE_READY = 0x044, QUEUE_NOTIFY = 0x050,
-	INTERRUPT_STATUS = 0x060, INTERRUPT_ACKNOWLEDGE = 0x064, STATUS = 0x070,
-	QUEUE_DESCRIPTORS = 0x080, QUEUE_AVAILABLE = 0x090, QUEUE_USED = 0x0a0, CONFIG = 0x100,
+	MAGIC = 0x000,
+	VERSION = 0x004,
+	DEVICE_ID = 0x008,
+	FEATURES = 0x010,
+	FEATURES_SELECT = 0x014,
+	DRIVER_FEATURES = 0x020,
+	DRIVER_FEATURES_SELECT = 0x024,
+	QUEUE_SELECT = 0x030,
+	QUEUE_SIZE_MAX = 0x034,
+	QUEUE_SIZE = 0x038,
+	QUEUE_READY = 0x044,
+	QUEUE_NOTIFY = 0x050,
+	INTERRUPT_STATUS = 0x060,
+	INTERRUPT_ACKNOWLEDGE = 0x064,
+	STATUS = 0x070,
+	QUEUE_DESCRIPTORS = 0x080,
+	QUEUE_AVAILABLE = 0x090,
+	QUEUE_USED = 0x0a0,
+	CONFIG = 0x100,
 };
 enum { MAGIC_VALUE = 0x74726976, INTERRUPT_USED = 1, INTERRUPT_CONFIG = 2 };
 
@@ -95,7 +109,8 @@ static u32 mmio_config_read(struct virtio_device *device, unsigned offset, unsig
 	return size == 1 ? io_read8(address) : size == 2 ? io_read16(address) : io_read32(address);
 }
 
-static void mmio_config_write(struct virtio_device *device, unsigned offset, unsigned size, u32 value)
+static void mmio_config_write(struct virtio_device *device, unsigned offset, unsigned size,
+			      u32 value)
 {
 	volatile u8 *address = device->registers + CONFIG + offset;
 
@@ -139,9 +154,10 @@ static int start_device(struct virtio_device *device, const struct fdt_node *nod
 	if (!device->id)
 		return -ENODEV;
 	if (version != 2) {
-		log_warning("%s: a legacy virtio device, which Selene does not drive; start QEMU with "
-			    "-global virtio-mmio.force-legacy=false\n",
-			    fdt_node_name(node->fdt, node->offset));
+		log_warning(
+			"%s: a legacy virtio device, which Selene does not drive; start QEMU with "
+			"-global virtio-mmio.force-legacy=false\n",
+			fdt_node_name(node->fdt, node->offset));
 		return -ENODEV;
 	}
 	device->transport = &mmio_transport;
@@ -149,8 +165,9 @@ static int start_device(struct virtio_device *device, const struct fdt_node *nod
 	if (device->line < 0)
 		return device->line;
 	list_init(&device->queues);
-	return irq_register(device->line, mmio_interrupt, device, "virtio") ? -ENOMEM
-									     : virtio_device_add(device);
+	return irq_register(device->line, mmio_interrupt, device, "virtio")
+		       ? -ENOMEM
+		       : virtio_device_add(device);
 }
 
 static int mmio_probe(const struct fdt_node *node)

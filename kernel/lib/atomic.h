@@ -17,17 +17,19 @@ struct atomic64 {
 	u64 v;
 };
 
-#define ATOMIC_INIT(value) { (value) }
+#define ATOMIC_INIT(value)                                                                         \
+	{                                                                                          \
+		(value)                                                                            \
+	}
 
 /* A plain scalar that another CPU reads or writes: pairs that publish and find data. */
-#define read_acquire(pointer) __atomic_load_n(pointer, __ATOMIC_ACQUIRE)
+#define read_acquire(pointer)	      __atomic_load_n(pointer, __ATOMIC_ACQUIRE)
 #define store_release(pointer, value) __atomic_store_n(pointer, value, __ATOMIC_RELEASE)
 /* Exchange in a plain scalar of 32 or 64 bits or a pointer; acquire and release. The old value. */
-#define atomic_exchange_value(pointer, value) \
-	__atomic_exchange_n(pointer, value, __ATOMIC_ACQ_REL)
+#define atomic_exchange_value(pointer, value) __atomic_exchange_n(pointer, value, __ATOMIC_ACQ_REL)
 /* True when it held *@expected and now holds @value; else *@expected is what it holds. */
-#define atomic_replace_value(pointer, expected, value)                                            \
-	__atomic_compare_exchange_n(pointer, expected, value, false, __ATOMIC_ACQ_REL,            \
+#define atomic_replace_value(pointer, expected, value)                                             \
+	__atomic_compare_exchange_n(pointer, expected, value, false, __ATOMIC_ACQ_REL,             \
 				    __ATOMIC_ACQUIRE)
 
 /* Orders all earlier accesses to memory before all later ones, on every CPU. Not for devices. */
@@ -49,100 +51,100 @@ static inline void atomic_fence(void)
  *   bool atomicN_dec_and_test(a)            true: it is 0 now
  *   bool atomicN_inc_not_zero(a)            false: it was 0 and still is; acquire when true
  */
-#define ATOMIC_DEFINE_(BITS, word)                                                                \
-	static inline word atomic##BITS##_read(const struct atomic##BITS *a)                      \
-	{                                                                                         \
-		return __atomic_load_n(&a->v, __ATOMIC_RELAXED);                                  \
-	}                                                                                         \
-	static inline word atomic##BITS##_read_acquire(const struct atomic##BITS *a)              \
-	{                                                                                         \
-		return __atomic_load_n(&a->v, __ATOMIC_ACQUIRE);                                  \
-	}                                                                                         \
-	static inline void atomic##BITS##_set(struct atomic##BITS *a, word value)                 \
-	{                                                                                         \
-		__atomic_store_n(&a->v, value, __ATOMIC_RELAXED);                                 \
-	}                                                                                         \
-	static inline void atomic##BITS##_set_release(struct atomic##BITS *a, word value)         \
-	{                                                                                         \
-		__atomic_store_n(&a->v, value, __ATOMIC_RELEASE);                                 \
-	}                                                                                         \
-	static inline void atomic##BITS##_add(struct atomic##BITS *a, word n)                     \
-	{                                                                                         \
-		__atomic_fetch_add(&a->v, n, __ATOMIC_RELAXED);                                   \
-	}                                                                                         \
-	static inline void atomic##BITS##_sub(struct atomic##BITS *a, word n)                     \
-	{                                                                                         \
-		__atomic_fetch_sub(&a->v, n, __ATOMIC_RELAXED);                                   \
-	}                                                                                         \
-	static inline void atomic##BITS##_inc(struct atomic##BITS *a)                             \
-	{                                                                                         \
-		atomic##BITS##_add(a, 1);                                                         \
-	}                                                                                         \
-	static inline void atomic##BITS##_dec(struct atomic##BITS *a)                             \
-	{                                                                                         \
-		atomic##BITS##_sub(a, 1);                                                         \
-	}                                                                                         \
-	static inline void atomic##BITS##_or(struct atomic##BITS *a, word mask)                   \
-	{                                                                                         \
-		__atomic_fetch_or(&a->v, mask, __ATOMIC_RELAXED);                                 \
-	}                                                                                         \
-	static inline void atomic##BITS##_and(struct atomic##BITS *a, word mask)                  \
-	{                                                                                         \
-		__atomic_fetch_and(&a->v, mask, __ATOMIC_RELAXED);                                \
-	}                                                                                         \
-	static inline word atomic##BITS##_add_return(struct atomic##BITS *a, word n)              \
-	{                                                                                         \
-		return __atomic_add_fetch(&a->v, n, __ATOMIC_ACQ_REL);                            \
-	}                                                                                         \
-	static inline word atomic##BITS##_sub_return(struct atomic##BITS *a, word n)              \
-	{                                                                                         \
-		return __atomic_sub_fetch(&a->v, n, __ATOMIC_ACQ_REL);                            \
-	}                                                                                         \
-	static inline word atomic##BITS##_inc_return(struct atomic##BITS *a)                      \
-	{                                                                                         \
-		return atomic##BITS##_add_return(a, 1);                                           \
-	}                                                                                         \
-	static inline word atomic##BITS##_dec_return(struct atomic##BITS *a)                      \
-	{                                                                                         \
-		return atomic##BITS##_sub_return(a, 1);                                           \
-	}                                                                                         \
-	static inline word atomic##BITS##_fetch_add(struct atomic##BITS *a, word n)               \
-	{                                                                                         \
-		return __atomic_fetch_add(&a->v, n, __ATOMIC_ACQ_REL);                            \
-	}                                                                                         \
-	static inline word atomic##BITS##_fetch_or(struct atomic##BITS *a, word mask)             \
-	{                                                                                         \
-		return __atomic_fetch_or(&a->v, mask, __ATOMIC_ACQ_REL);                          \
-	}                                                                                         \
-	static inline word atomic##BITS##_fetch_and(struct atomic##BITS *a, word mask)            \
-	{                                                                                         \
-		return __atomic_fetch_and(&a->v, mask, __ATOMIC_ACQ_REL);                         \
-	}                                                                                         \
-	static inline word atomic##BITS##_xchg(struct atomic##BITS *a, word value)                \
-	{                                                                                         \
-		return __atomic_exchange_n(&a->v, value, __ATOMIC_ACQ_REL);                       \
-	}                                                                                         \
-	static inline word atomic##BITS##_cmpxchg(struct atomic##BITS *a, word old, word new)     \
-	{                                                                                         \
-		__atomic_compare_exchange_n(&a->v, &old, new, false, __ATOMIC_ACQ_REL,            \
-					    __ATOMIC_ACQUIRE);                                    \
-		return old;                                                                       \
-	}                                                                                         \
-	static inline bool atomic##BITS##_dec_and_test(struct atomic##BITS *a)                    \
-	{                                                                                         \
-		if (__atomic_sub_fetch(&a->v, 1, __ATOMIC_RELEASE))                               \
-			return false;                                                             \
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);                                          \
-		return true;                                                                      \
-	}                                                                                         \
-	static inline bool atomic##BITS##_inc_not_zero(struct atomic##BITS *a)                    \
-	{                                                                                         \
-		word old = atomic##BITS##_read(a);                                                \
-                                                                                                  \
-		while (old && !__atomic_compare_exchange_n(&a->v, &old, old + 1, true,            \
-							   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))   \
-			;                                                                         \
-		return old != 0;                                                                  \
+#define ATOMIC_DEFINE_(BITS, word)                                                                 \
+	static inline word atomic##BITS##_read(const struct atomic##BITS *a)                       \
+	{                                                                                          \
+		return __atomic_load_n(&a->v, __ATOMIC_RELAXED);                                   \
+	}                                                                                          \
+	static inline word atomic##BITS##_read_acquire(const struct atomic##BITS *a)               \
+	{                                                                                          \
+		return __atomic_load_n(&a->v, __ATOMIC_ACQUIRE);                                   \
+	}                                                                                          \
+	static inline void atomic##BITS##_set(struct atomic##BITS *a, word value)                  \
+	{                                                                                          \
+		__atomic_store_n(&a->v, value, __ATOMIC_RELAXED);                                  \
+	}                                                                                          \
+	static inline void atomic##BITS##_set_release(struct atomic##BITS *a, word value)          \
+	{                                                                                          \
+		__atomic_store_n(&a->v, value, __ATOMIC_RELEASE);                                  \
+	}                                                                                          \
+	static inline void atomic##BITS##_add(struct atomic##BITS *a, word n)                      \
+	{                                                                                          \
+		__atomic_fetch_add(&a->v, n, __ATOMIC_RELAXED);                                    \
+	}                                                                                          \
+	static inline void atomic##BITS##_sub(struct atomic##BITS *a, word n)                      \
+	{                                                                                          \
+		__atomic_fetch_sub(&a->v, n, __ATOMIC_RELAXED);                                    \
+	}                                                                                          \
+	static inline void atomic##BITS##_inc(struct atomic##BITS *a)                              \
+	{                                                                                          \
+		atomic##BITS##_add(a, 1);                                                          \
+	}                                                                                          \
+	static inline void atomic##BITS##_dec(struct atomic##BITS *a)                              \
+	{                                                                                          \
+		atomic##BITS##_sub(a, 1);                                                          \
+	}                                                                                          \
+	static inline void atomic##BITS##_or(struct atomic##BITS *a, word mask)                    \
+	{                                                                                          \
+		__atomic_fetch_or(&a->v, mask, __ATOMIC_RELAXED);                                  \
+	}                                                                                          \
+	static inline void atomic##BITS##_and(struct atomic##BITS *a, word mask)                   \
+	{                                                                                          \
+		__atomic_fetch_and(&a->v, mask, __ATOMIC_RELAXED);                                 \
+	}                                                                                          \
+	static inline word atomic##BITS##_add_return(struct atomic##BITS *a, word n)               \
+	{                                                                                          \
+		return __atomic_add_fetch(&a->v, n, __ATOMIC_ACQ_REL);                             \
+	}                                                                                          \
+	static inline word atomic##BITS##_sub_return(struct atomic##BITS *a, word n)               \
+	{                                                                                          \
+		return __atomic_sub_fetch(&a->v, n, __ATOMIC_ACQ_REL);                             \
+	}                                                                                          \
+	static inline word atomic##BITS##_inc_return(struct atomic##BITS *a)                       \
+	{                                                                                          \
+		return atomic##BITS##_add_return(a, 1);                                            \
+	}                                                                                          \
+	static inline word atomic##BITS##_dec_return(struct atomic##BITS *a)                       \
+	{                                                                                          \
+		return atomic##BITS##_sub_return(a, 1);                                            \
+	}                                                                                          \
+	static inline word atomic##BITS##_fetch_add(struct atomic##BITS *a, word n)                \
+	{                                                                                          \
+		return __atomic_fetch_add(&a->v, n, __ATOMIC_ACQ_REL);                             \
+	}                                                                                          \
+	static inline word atomic##BITS##_fetch_or(struct atomic##BITS *a, word mask)              \
+	{                                                                                          \
+		return __atomic_fetch_or(&a->v, mask, __ATOMIC_ACQ_REL);                           \
+	}                                                                                          \
+	static inline word atomic##BITS##_fetch_and(struct atomic##BITS *a, word mask)             \
+	{                                                                                          \
+		return __atomic_fetch_and(&a->v, mask, __ATOMIC_ACQ_REL);                          \
+	}                                                                                          \
+	static inline word atomic##BITS##_xchg(struct atomic##BITS *a, word value)                 \
+	{                                                                                          \
+		return __atomic_exchange_n(&a->v, value, __ATOMIC_ACQ_REL);                        \
+	}                                                                                          \
+	static inline word atomic##BITS##_cmpxchg(struct atomic##BITS *a, word old, word new)      \
+	{                                                                                          \
+		__atomic_compare_exchange_n(&a->v, &old, new, false, __ATOMIC_ACQ_REL,             \
+					    __ATOMIC_ACQUIRE);                                     \
+		return old;                                                                        \
+	}                                                                                          \
+	static inline bool atomic##BITS##_dec_and_test(struct atomic##BITS *a)                     \
+	{                                                                                          \
+		if (__atomic_sub_fetch(&a->v, 1, __ATOMIC_RELEASE))                                \
+			return false;                                                              \
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);                                           \
+		return true;                                                                       \
+	}                                                                                          \
+	static inline bool atomic##BITS##_inc_not_zero(struct atomic##BITS *a)                     \
+	{                                                                                          \
+		word old = atomic##BITS##_read(a);                                                 \
+                                                                                                   \
+		while (old && !__atomic_compare_exchange_n(&a->v, &old, old + 1, true,             \
+							   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))    \
+			;                                                                          \
+		return old != 0;                                                                   \
 	}
 
 ATOMIC_DEFINE_(32, u32)

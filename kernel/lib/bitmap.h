@@ -44,6 +44,6 @@ static inline size_t bitmap_first_zero(const u64 *map, size_t bits)
 	return bitmap_next_zero(map, bits, 0);
 }
 
-#define bitmap_for_each(bit, map, bits)                                                           \
-	for ((bit) = bitmap_next_set(map, bits, 0); (bit) < (bits);                               \
+#define bitmap_for_each(bit, map, bits)                                                            \
+	for ((bit) = bitmap_next_set(map, bits, 0); (bit) < (bits);                                \
 	     (bit) = bitmap_next_set(map, bits, (bit) + 1))

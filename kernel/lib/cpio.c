@@ -75,9 +75,17 @@ static int header_complete(struct cpio_reader *reader)
 	*entry = (struct cpio_entry){
 		.name = reader->name,
 		.archive = entry->archive,
-		.inode = f[0], .mode = f[1], .uid = f[2], .gid = f[3], .links = f[4],
-		.mtime = f[5], .size = f[6], .device_major = f[7], .device_minor = f[8],
-		.rdev_major = f[9], .rdev_minor = f[10],
+		.inode = f[0],
+		.mode = f[1],
+		.uid = f[2],
+		.gid = f[3],
+		.links = f[4],
+		.mtime = f[5],
+		.size = f[6],
+		.device_major = f[7],
+		.device_minor = f[8],
+		.rdev_major = f[9],
+		.rdev_minor = f[10],
 	};
 	reader->checksummed = !memcmp(reader->header, magic_checksum, MAGIC_SIZE);
 	reader->expected_checksum = f[12];

@@ -3,10 +3,10 @@
 #include <lib/bits.h>
 #include <lib/types.h>
 
-enum { CPU_MAX = 64 };		/* so that a set is one word */
+enum { CPU_MAX = 64 }; /* so that a set is one word */
 
 struct cpumask {
-	u64 bits;		/* [atomic] */
+	u64 bits; /* [atomic] */
 };
 
 /* Full barriers on both sides, as mm-hazards 7 demands of the set of CPUs that run a space. */
@@ -61,5 +61,5 @@ static inline unsigned cpumask_first(const struct cpumask *mask)
 	return cpumask_next(mask, 0);
 }
 
-#define cpumask_for_each(cpu, mask)                                                               \
+#define cpumask_for_each(cpu, mask)                                                                \
 	for ((cpu) = cpumask_first(mask); (cpu) < CPU_MAX; (cpu) = cpumask_next(mask, (cpu) + 1))

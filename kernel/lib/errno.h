@@ -96,8 +96,8 @@
 #define EMSGSIZE	90
 #define EPROTOTYPE	91
 #define ENOPROTOOPT	92
-#define EPROTONOSUPPORT	93
-#define ESOCKTNOSUPPORT	94
+#define EPROTONOSUPPORT 93
+#define ESOCKTNOSUPPORT 94
 #define EOPNOTSUPP	95
 #define ENOTSUP		EOPNOTSUPP
 #define EPFNOSUPPORT	96
@@ -135,7 +135,7 @@
 #define EKEYREVOKED	128
 #define EKEYREJECTED	129
 #define EOWNERDEAD	130
-#define ENOTRECOVERABLE	131
+#define ENOTRECOVERABLE 131
 #define ERFKILL		132
 #define EHWPOISON	133
 
@@ -143,7 +143,7 @@
  * Never seen by a program: an interrupted system call asks the way back to user mode to run it
  * again after the signal. See Linux's signal(7), "Interruption of system calls".
  */
-#define ERESTARTSYS		512	/* again if the handler has SA_RESTART, or none runs */
-#define ERESTARTNOINTR		513	/* always again */
-#define ERESTARTNOHAND		514	/* again only if no handler ran */
-#define ERESTART_RESTARTBLOCK	516	/* through restart_syscall(), with what time is left */
+#define ERESTARTSYS	      512 /* again if the handler has SA_RESTART, or none runs */
+#define ERESTARTNOINTR	      513 /* always again */
+#define ERESTARTNOHAND	      514 /* again only if no handler ran */
+#define ERESTART_RESTARTBLOCK 516 /* through restart_syscall(), with what time is left */

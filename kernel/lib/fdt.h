@@ -10,8 +10,8 @@
 #include <lib/types.h>
 
 enum {
-	FDT_MAX_DEPTH = 32,		/* of nodes; deeper trees are refused */
-	FDT_INTERRUPT_CELLS = 4,	/* the most that an interrupt may take */
+	FDT_MAX_DEPTH = 32,	 /* of nodes; deeper trees are refused */
+	FDT_INTERRUPT_CELLS = 4, /* the most that an interrupt may take */
 };
 
 struct fdt {
@@ -20,7 +20,7 @@ struct fdt {
 	const u8 *reserved;
 	u32 structure_size, strings_size;
 	u32 reserved_count;
-	u32 size;			/* of the blob: its totalsize */
+	u32 size; /* of the blob: its totalsize */
 	u32 boot_cpu;
 };
 
@@ -44,7 +44,7 @@ int fdt_root(const struct fdt *fdt);
 int fdt_next_node(const struct fdt *fdt, int node, int *depth);
 int fdt_first_child(const struct fdt *fdt, int node);
 int fdt_next_sibling(const struct fdt *fdt, int node);
-int fdt_parent(const struct fdt *fdt, int node);	/* walks from the root: slow */
+int fdt_parent(const struct fdt *fdt, int node); /* walks from the root: slow */
 /* The name with its unit address ("memory@80000000"); "" for the root and for an error. */
 const char *fdt_node_name(const struct fdt *fdt, int node);
 /* Is the name without unit address equal to @name? */
@@ -52,13 +52,13 @@ bool fdt_node_is(const struct fdt *fdt, int node, const char *name);
 /* A child by name; without "@…" in @name the unit address does not matter. */
 int fdt_child(const struct fdt *fdt, int node, const char *name);
 
-#define fdt_for_each_child(child, fdt, node)                                                      \
-	for ((child) = fdt_first_child(fdt, node); (child) >= 0;                                  \
+#define fdt_for_each_child(child, fdt, node)                                                       \
+	for ((child) = fdt_first_child(fdt, node); (child) >= 0;                                   \
 	     (child) = fdt_next_sibling(fdt, child))
-#define fdt_for_each_node(node, fdt)                                                              \
+#define fdt_for_each_node(node, fdt)                                                               \
 	for ((node) = fdt_root(fdt); (node) >= 0; (node) = fdt_next_node(fdt, node, NULL))
-#define fdt_for_each_compatible(node, fdt, compatible)                                            \
-	for ((node) = fdt_next_compatible(fdt, -1, compatible); (node) >= 0;                      \
+#define fdt_for_each_compatible(node, fdt, compatible)                                             \
+	for ((node) = fdt_next_compatible(fdt, -1, compatible); (node) >= 0;                       \
 	     (node) = fdt_next_compatible(fdt, node, compatible))
 
 /* "/soc/serial@10000000", "/soc/serial" or an alias as "serial0" or "serial0/child"; a ':' ends it,
@@ -111,7 +111,7 @@ int fdt_memory_reservation(const struct fdt *fdt, unsigned index, u64 *address, 
 
 /* Interrupts (2.4). */
 struct fdt_interrupt {
-	int controller;			/* node; its phandle's or interrupt-parent's */
+	int controller; /* node; its phandle's or interrupt-parent's */
 	u32 cell_count;
 	u32 cells[FDT_INTERRUPT_CELLS];
 };
@@ -122,5 +122,4 @@ int fdt_interrupt_parent(const struct fdt *fdt, int node);
  * Entry @index of interrupts-extended, or else of interrupts. -ENOENT behind the last; -EINVAL:
  * broken. An entry without a controller (a phandle of 0 or ~0) has controller -ENOENT.
  */
-int fdt_interrupt(const struct fdt *fdt, int node, unsigned index,
-		  struct fdt_interrupt *interrupt);
+int fdt_interrupt(const struct fdt *fdt, int node, unsigned index, struct fdt_interrupt *interrupt);

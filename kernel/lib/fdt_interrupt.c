@@ -58,8 +58,7 @@ static int extended(const struct fdt *fdt, const u8 *data, u32 cells_left, unsig
 	return -ENOENT;
 }
 
-int fdt_interrupt(const struct fdt *fdt, int node, unsigned index,
-		  struct fdt_interrupt *interrupt)
+int fdt_interrupt(const struct fdt *fdt, int node, unsigned index, struct fdt_interrupt *interrupt)
 {
 	u32 size, count;
 	const u8 *data = fdt_property(fdt, node, "interrupts-extended", &size);

@@ -197,9 +197,9 @@ static const char *parse_conversion(const char *format, struct conversion *conve
 		conversion->width = va_arg(arguments->list, int);
 		if (conversion->width < 0) {
 			conversion->left = true;
-			conversion->width = conversion->width == -__INT_MAX__ - 1 ?
-						    __INT_MAX__ :
-						    -conversion->width;
+			conversion->width = conversion->width == -__INT_MAX__ - 1
+						    ? __INT_MAX__
+						    : -conversion->width;
 		}
 	} else {
 		conversion->width = parse_count(&format);
@@ -242,8 +242,8 @@ static bool convert(struct output *output, struct conversion *conversion,
 	case 'u':
 	case 'x':
 	case 'o': {
-		u64 value = wide ? va_arg(arguments->list, unsigned long) :
-				   va_arg(arguments->list, unsigned);
+		u64 value = wide ? va_arg(arguments->list, unsigned long)
+				 : va_arg(arguments->list, unsigned);
 
 		emit_unsigned(output, conversion, narrow_unsigned(value, conversion->length));
 		return true;
@@ -261,9 +261,8 @@ static bool convert(struct output *output, struct conversion *conversion,
 		if (!text)
 			text = "(null)";
 		emit_padded(output, conversion, text,
-			    conversion->has_precision ?
-				    strnlen(text, (size_t)conversion->precision) :
-				    strlen(text));
+			    conversion->has_precision ? strnlen(text, (size_t)conversion->precision)
+						      : strlen(text));
 		return true;
 	case '%':
 		emit(output, "%", 1);
@@ -300,7 +299,7 @@ size_t format_string(format_put put, void *context, const char *format, va_list 
 
 struct buffer {
 	char *to;
-	size_t left;		/* without the NUL */
+	size_t left; /* without the NUL */
 };
 
 static void put_in_buffer(void *context, const char *text, size_t size)

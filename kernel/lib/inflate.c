@@ -6,7 +6,7 @@
 
 enum {
 	END_OF_BLOCK = 256,
-	LITERAL_CODES = 286,	/* that may occur; 288 have a fixed code */
+	LITERAL_CODES = 286, /* that may occur; 288 have a fixed code */
 	DISTANCE_CODES = 30,
 	LENGTH_BITS_MAX = 15,
 };
@@ -160,16 +160,15 @@ static __force_inline int decode(struct inflate *state, const struct inflate_cod
 }
 
 /* 3.2.5: the smallest length or distance of each code, and the extra bits that are added. */
-static const u16 length_base[29] = {
-	3,  4,	5,  6,	7,  8,	9,  10, 11,  13,  15,  17,  19,	 23, 27,
-	31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258
-};
+static const u16 length_base[29] = { 3,	 4,  5,	 6,   7,   8,	9,   10,  11, 13,
+				     15, 17, 19, 23,  27,  31,	35,  43,  51, 59,
+				     67, 83, 99, 115, 131, 163, 195, 227, 258 };
 static const u8 length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
 				     2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0 };
-static const u16 distance_base[DISTANCE_CODES] = {
-	1,   2,	  3,   4,   5,	 7,    9,    13,   17,	 25,   33,   49,   65,	  97,	 129,
-	193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577
-};
+static const u16 distance_base[DISTANCE_CODES] = { 1,	 2,    3,    4,	    5,	   7,	 9,    13,
+						   17,	 25,   33,   49,    65,	   97,	 129,  193,
+						   257,	 385,  513,  769,   1025,  1537, 2049, 3073,
+						   4097, 6145, 8193, 12289, 16385, 24577 };
 
 static int copy_match(struct inflate *state, unsigned length, unsigned distance)
 {

@@ -12,9 +12,9 @@ typedef int (*inflate_sink)(void *context, const void *data, size_t size);
 
 /* A prefix code. Codes of up to INFLATE_FAST_BITS bits are looked up, longer ones are counted. */
 struct inflate_code {
-	u16 fast[1 << INFLATE_FAST_BITS];	/* symbol << 4 | length; 0: longer, or none */
-	u16 count[16];				/* of codes by length */
-	u16 symbols[288];			/* in the order of their codes */
+	u16 fast[1 << INFLATE_FAST_BITS]; /* symbol << 4 | length; 0: longer, or none */
+	u16 count[16];			  /* of codes by length */
+	u16 symbols[288];		  /* in the order of their codes */
 };
 
 /* About 37 KiB, of the caller, of any content; it is of use only during a call. */
@@ -24,11 +24,11 @@ struct inflate {
 	unsigned bit_count;
 	inflate_sink sink;
 	void *context;
-	size_t filled;			/* bytes of the window that are not sent yet end here */
+	size_t filled; /* bytes of the window that are not sent yet end here */
 	u64 total;
 	u32 crc;
 	bool gzip;
-	const char *cause;		/* of -EINVAL: words for a message */
+	const char *cause; /* of -EINVAL: words for a message */
 	struct inflate_code literals, distances;
 	u8 window[INFLATE_WINDOW];
 };

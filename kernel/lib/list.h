@@ -10,7 +10,10 @@ struct list_node {
 	struct list_node *next, *previous;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)                                                                            \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
+	}
 
 static inline void list_init(struct list_node *node)
 {
@@ -100,27 +103,27 @@ static inline size_t list_length(const struct list_node *head)
 
 /* The list is not empty. */
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
-#define list_last_entry(head, type, member) list_entry((head)->previous, type, member)
+#define list_last_entry(head, type, member)  list_entry((head)->previous, type, member)
 /* NULL when the list is empty. */
-#define list_first_entry_or_null(head, type, member) \
+#define list_first_entry_or_null(head, type, member)                                               \
 	(list_empty(head) ? NULL : list_first_entry(head, type, member))
 /* The neighbours of an entry; @entry is not the last, or not the first. */
 #define list_next_entry(entry, member) list_entry((entry)->member.next, typeof(*(entry)), member)
-#define list_previous_entry(entry, member) \
+#define list_previous_entry(entry, member)                                                         \
 	list_entry((entry)->member.previous, typeof(*(entry)), member)
 
 /* @entry: a variable of the caller; it means nothing after the loop has run to its end. */
-#define list_for_each_entry(entry, head, member)                                                  \
+#define list_for_each_entry(entry, head, member)                                                   \
 	for (entry = list_first_entry(head, typeof(*(entry)), member); &(entry)->member != (head); \
 	     entry = list_next_entry(entry, member))
 
-#define list_for_each_entry_reverse(entry, head, member)                                          \
+#define list_for_each_entry_reverse(entry, head, member)                                           \
 	for (entry = list_last_entry(head, typeof(*(entry)), member); &(entry)->member != (head);  \
 	     entry = list_previous_entry(entry, member))
 
 /* The body may remove or free @entry, but no other one; @following is a second variable. */
-#define list_for_each_entry_safe(entry, following, head, member)                                  \
-	for (entry = list_first_entry(head, typeof(*(entry)), member),                            \
-	    following = list_next_entry(entry, member);                                           \
-	     &(entry)->member != (head);                                                          \
+#define list_for_each_entry_safe(entry, following, head, member)                                   \
+	for (entry = list_first_entry(head, typeof(*(entry)), member),                             \
+	    following = list_next_entry(entry, member);                                            \
+	     &(entry)->member != (head);                                                           \
 	     entry = following, following = list_next_entry(entry, member))

@@ -52,8 +52,8 @@ static size_t copy_words(u8 *to, const u8 *from, size_t size)
  * hold a byte of [from, from + size): their other bytes may be another object's, which is as harmless
  * as it is alarming to an address sanitizer.
  */
-NO_IDIOM __attribute__((no_sanitize("address")))
-static size_t copy_shifted(u8 *to, const u8 *from, size_t size)
+NO_IDIOM __attribute__((no_sanitize("address"))) static size_t copy_shifted(u8 *to, const u8 *from,
+									    size_t size)
 {
 	unsigned right = (uintptr_t)from % WORD * 8, left = 64 - right;
 	const word *in = (const word *)ALIGN_DOWN((uintptr_t)from, WORD);

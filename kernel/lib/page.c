@@ -10,9 +10,9 @@ void page_zero(void *page)
 {
 	word *out = page, *end = (word *)((u8 *)page + PAGE_BYTES);
 
-#define CLEAR_8(i) \
-	out[i] = out[i + 1] = out[i + 2] = out[i + 3] = \
-		out[i + 4] = out[i + 5] = out[i + 6] = out[i + 7] = 0
+#define CLEAR_8(i)                                                                                 \
+	out[i] = out[i + 1] = out[i + 2] = out[i + 3] = out[i + 4] = out[i + 5] = out[i + 6] =     \
+		out[i + 7] = 0
 	for (; out != end; out += 32) {
 		CLEAR_8(0);
 		CLEAR_8(8);

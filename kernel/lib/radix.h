@@ -7,7 +7,7 @@
 #include <lib/types.h>
 
 struct radix_node {
-	unsigned used;			/* slots that are not NULL */
+	unsigned used; /* slots that are not NULL */
 	void *slots[64];
 };
 
@@ -21,7 +21,7 @@ struct radix_allocator {
 
 struct radix {
 	struct radix_node *root;
-	unsigned levels;		/* of nodes; 0: empty */
+	unsigned levels; /* of nodes; 0: empty */
 	const struct radix_allocator *allocator;
 };
 

@@ -10,7 +10,7 @@ enum { CHACHA20_BLOCK = 64, RANDOM_SEED_SIZE = 32 };
 
 struct random_state {
 	u32 key[8];
-	u64 requests;		/* nonce of the next one, so that no two streams are equal */
+	u64 requests; /* nonce of the next one, so that no two streams are equal */
 };
 
 /* RFC 8439 2.3: one block of the key stream. */

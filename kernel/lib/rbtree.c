@@ -171,8 +171,8 @@ static bool repair_right(struct rb_root *root, struct rb_node *parent)
 static void repair_erase(struct rb_root *root, struct rb_node *node, struct rb_node *parent)
 {
 	while (parent && is_black(node)) {
-		bool up = parent->left == node ? repair_left(root, parent) :
-						 repair_right(root, parent);
+		bool up = parent->left == node ? repair_left(root, parent)
+					       : repair_right(root, parent);
 
 		if (!up)
 			return;

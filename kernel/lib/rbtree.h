@@ -6,20 +6,20 @@
 #include <lib/types.h>
 
 struct rb_node {
-	uintptr_t parent_colour;	/* the parent's address; bit 0: 1 is black */
+	uintptr_t parent_colour; /* the parent's address; bit 0: 1 is black */
 	struct rb_node *left, *right;
 };
 
 struct rb_root {
-	struct rb_node *top;		/* NULL: empty; all zero is a valid empty tree */
+	struct rb_node *top; /* NULL: empty; all zero is a valid empty tree */
 };
 
 #define rb_entry(node, type, member) container_of(node, type, member)
 /* NULL stays NULL. */
-#define rb_entry_or_null(node, type, member)                                                      \
-	({                                                                                        \
-		struct rb_node *rb_node_ = (node);                                                \
-		rb_node_ ? rb_entry(rb_node_, type, member) : NULL;                               \
+#define rb_entry_or_null(node, type, member)                                                       \
+	({                                                                                         \
+		struct rb_node *rb_node_ = (node);                                                 \
+		rb_node_ ? rb_entry(rb_node_, type, member) : NULL;                                \
 	})
 
 static inline bool rb_empty(const struct rb_root *root)
@@ -129,6 +129,6 @@ static __force_inline void rb_insert_equal(struct rb_root *root, struct rb_node 
 }
 
 /* @entry: a variable of the caller; NULL after the last. The body must not erase. */
-#define rb_for_each_entry(entry, root, member)                                                    \
-	for (entry = rb_entry_or_null(rb_first(root), typeof(*(entry)), member); entry;           \
+#define rb_for_each_entry(entry, root, member)                                                     \
+	for (entry = rb_entry_or_null(rb_first(root), typeof(*(entry)), member); entry;            \
 	     entry = rb_entry_or_null(rb_next(&(entry)->member), typeof(*(entry)), member))

@@ -5,7 +5,7 @@
  */
 #include <lib/types.h>
 
-void *memcpy(void *to, const void *from, size_t size);	/* no overlap */
+void *memcpy(void *to, const void *from, size_t size); /* no overlap */
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);

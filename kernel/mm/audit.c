@@ -14,7 +14,7 @@ enum { BAD_MAX = 16, ATTEMPTS = 3, SETTLE_NS = 20000000 };
 #define FRAME_SEEN_OWNED 0x80000000u
 
 struct bad {
-	u64 frame;			/* number, or ~0 */
+	u64 frame; /* number, or ~0 */
 	const char *what;
 	u32 expected, found;
 };
@@ -27,11 +27,11 @@ struct audit {
 	u64 states[4];
 	unsigned errors;
 	struct bad bad[BAD_MAX];
-	u64 holders_of;			/* second walk: who shows this frame */
+	u64 holders_of; /* second walk: who shows this frame */
 };
 
-static const char *const kind_names[] = { "reserved", "free", "cached", "kernel", "slab", "table",
-					  "user", "object" };
+static const char *const kind_names[] = { "reserved", "free",  "cached", "kernel",
+					  "slab",     "table", "user",	 "object" };
 static const char *const state_names[] = { "borrowed", "owned", "shared", "cow" };
 
 __printf(2, 3) static void report(struct audit *audit, const char *format, ...)
@@ -254,7 +254,7 @@ static void report_counts(struct audit *audit)
 int audit_run(void (*put)(void *context, const char *text, size_t size), void *context)
 {
 	static struct atomic32 running;
-	static struct audit audit;		/* [running] */
+	static struct audit audit; /* [running] */
 	int errors;
 
 	while (atomic32_xchg(&running, 1))

@@ -11,7 +11,7 @@ enum { RELEASE_COUNTED_MAX = 64 };
 
 struct release_batch {
 	struct tlb_batch tlb;
-	struct frame *owned;		/* chain */
+	struct frame *owned; /* chain */
 	unsigned count;
 	pte_t counted[RELEASE_COUNTED_MAX];
 };

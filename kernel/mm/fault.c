@@ -7,8 +7,8 @@
  * a mapping's rights changes its entries at once, an entry that is not present in a mapping that is
  * accessible says: another thread is replacing me. Whoever meets one gives way and tries again.
  */
-#include <arch/time.h>
 #include <arch/cache.h>
+#include <arch/time.h>
 #include <arch/tlb.h>
 #include <debug/log.h>
 #include <lib/errno.h>
@@ -21,12 +21,12 @@ enum { AROUND_PAGES = 16, SPURIOUS_LOUD = 3, SPURIOUS_PERIOD_NS = 1000000 };
 struct fault {
 	struct space *space;
 	struct mapping *mapping;
-	vaddr_t address;		/* of the page */
+	vaddr_t address; /* of the page */
 	enum fault_access access;
-	bool force;			/* the space is held exclusively */
-	bool stack_grown;		/* the reason to try again */
+	bool force;	  /* the space is held exclusively */
+	bool stack_grown; /* the reason to try again */
 	pte_t *entry;
-	struct memory_object *dirtied;	/* tell it that its page dirty_index became dirty */
+	struct memory_object *dirtied; /* tell it that its page dirty_index became dirty */
 	u64 dirty_index;
 };
 
@@ -233,7 +233,7 @@ static int fault_object(struct fault *fault)
 	error = object_page_locked(object, index, true, &frame);
 	if (error)
 		goto out;
-	if (frame->object != object) {		/* truncated while it was read in */
+	if (frame->object != object) { /* truncated while it was read in */
 		frame_put(frame);
 		error = -EAGAIN;
 	} else if (fault->access & FAULT_WRITE && !(mapping->flags & MAPPING_SHARED)) {
@@ -281,7 +281,7 @@ static int fault_replace(struct fault *fault, pte_t old)
 		page_copy(frame_data(copy), frame_data(from));
 	error = install_owned(fault, broken, copy);
 	if (!zero && !error)
-		frame_put(from);		/* the entry's count */
+		frame_put(from); /* the entry's count */
 	if (!zero)
 		frame_put(from);
 	return error;
@@ -291,8 +291,9 @@ static bool permits(pte_t pte, enum fault_access access)
 {
 	unsigned prot = pte_prot(pte);
 
-	return access & FAULT_WRITE ? prot & PAGE_WRITE :
-	       access & FAULT_EXEC ? prot & PAGE_EXEC : prot & (PAGE_READ | PAGE_WRITE);
+	return access & FAULT_WRITE  ? prot & PAGE_WRITE
+	       : access & FAULT_EXEC ? prot & PAGE_EXEC
+				     : prot & (PAGE_READ | PAGE_WRITE);
 }
 
 /*
@@ -305,13 +306,13 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 {
 	static struct spurious {
 		struct space *space;
-		struct thread *thread;		/* several that waited for one page are no repeat */
+		struct thread *thread; /* several that waited for one page are no repeat */
 		vaddr_t address;
 		enum fault_access access;
 		u64 pte;
-		u64 since;			/* ns */
+		u64 since; /* ns */
 		unsigned count;
-	} last[CPU_MAX];			/* [own cpu] interrupts off */
+	} last[CPU_MAX]; /* [own cpu] interrupts off */
 	unsigned long irq = irq_save();
 	struct spurious *seen = &last[cpu_this()->index];
 	u64 now = time_now();
@@ -320,9 +321,12 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 	if (now - seen->since > SPURIOUS_PERIOD_NS || seen->space != fault->space ||
 	    seen->thread != thread_current() || seen->address != fault->address ||
 	    seen->access != fault->access || seen->pte != pte.value)
-		*seen = (struct spurious){ .space = fault->space, .thread = thread_current(),
-					   .address = fault->address, .access = fault->access,
-					   .pte = pte.value, .since = now };
+		*seen = (struct spurious){ .space = fault->space,
+					   .thread = thread_current(),
+					   .address = fault->address,
+					   .access = fault->access,
+					   .pte = pte.value,
+					   .since = now };
 	count = ++seen->count;
 	tlb_flush_local(fault->address);
 	if (count >= SPURIOUS_LOUD)
@@ -356,7 +360,7 @@ static int fault_present(struct fault *fault)
 	state = pte_state(pte);
 	if (pte_empty(pte) || (!pte_prot(pte) && fault->mapping->prot && !fault->force)) {
 		spin_unlock(lock);
-		return -EAGAIN;			/* gone, or being replaced */
+		return -EAGAIN; /* gone, or being replaced */
 	}
 	if (permits(pte, fault->access)) {
 		spin_unlock(lock);

@@ -8,7 +8,7 @@ struct foreign {
 	struct space *space;
 	vaddr_t address;
 	void *data;
-	size_t size;			/* within one page */
+	size_t size; /* within one page */
 	bool write, force;
 };
 
@@ -40,7 +40,7 @@ static int copy_present(const struct foreign *copy)
 	bool usable;
 
 	if (!mapping)
-		return 0;		/* a stack may grow: the fault decides */
+		return 0; /* a stack may grow: the fault decides */
 	if (!copy->force && !(mapping->prot & (copy->write ? PAGE_WRITE : PAGE_READ | PAGE_WRITE)))
 		return -EFAULT;
 	entry = mmu_walk(&copy->space->mmu, copy->address, false);
@@ -109,8 +109,11 @@ ssize_t space_read(struct space *space, vaddr_t from, void *to, size_t size)
 
 ssize_t space_write(struct space *space, vaddr_t to, const void *from, size_t size, bool force)
 {
-	struct foreign copy = { .space = space, .address = to, .data = (void *)(uintptr_t)from,
-				.write = true, .force = force };
+	struct foreign copy = { .space = space,
+				.address = to,
+				.data = (void *)(uintptr_t)from,
+				.write = true,
+				.force = force };
 
 	return copy_range(&copy, size);
 }

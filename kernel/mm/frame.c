@@ -11,27 +11,27 @@
 #include <sched/cpu.h>
 
 enum { BATCH_ORDER = 4, BATCH = 1 << BATCH_ORDER, FRAME_KINDS = FRAME_OBJECT + 1 };
-enum { ORDER_INSIDE = 0xff };	/* frame->order of a free frame that is not the head of its block */
+enum { ORDER_INSIDE = 0xff }; /* frame->order of a free frame that is not the head of its block */
 
-struct frame_cache {			/* [own cpu] interrupts off */
-	struct frame *loose;		/* chain of loose_count frames */
-	struct frame *full;		/* chain of BATCH frames, or NULL */
+struct frame_cache {	     /* [own cpu] interrupts off */
+	struct frame *loose; /* chain of loose_count frames */
+	struct frame *full;  /* chain of BATCH frames, or NULL */
 	unsigned loose_count;
-	s64 allocated[FRAME_KINDS];	/* minus freed, on this CPU */
+	s64 allocated[FRAME_KINDS]; /* minus freed, on this CPU */
 } __aligned_to(64);
 
 struct frame_bank frame_banks[BOOT_BANKS_MAX];
 static unsigned bank_count;
 static struct frame_cache caches[CPU_MAX];
 
-static struct spinlock buddy_lock = SPINLOCK_INIT(RANK_BUDDY);	/* interrupts off */
-static struct list_node free_lists[FRAME_ORDER_MAX + 1];	/* [buddy] */
-static u64 buddy_free;						/* [buddy] frames in free_lists */
-static struct frame *depot;					/* [buddy] batches by chain_next */
-static u64 depot_batches;					/* [buddy] */
-static u64 total;						/* [buddy] */
+static struct spinlock buddy_lock = SPINLOCK_INIT(RANK_BUDDY); /* interrupts off */
+static struct list_node free_lists[FRAME_ORDER_MAX + 1];       /* [buddy] */
+static u64 buddy_free;					       /* [buddy] frames in free_lists */
+static struct frame *depot;				       /* [buddy] batches by chain_next */
+static u64 depot_batches;				       /* [buddy] */
+static u64 total;					       /* [buddy] */
 
-static struct frame_shrinker *shrinkers;			/* [atomic] only ever grows */
+static struct frame_shrinker *shrinkers; /* [atomic] only ever grows */
 u64 zero_frame_number;
 u64 frame_fail_countdown;
 
@@ -518,7 +518,8 @@ void frame_init(void)
 		u64 count = (range->end - range->start) >> PAGE_SHIFT;
 
 		frame_banks[i].start = range->start >> PAGE_SHIFT;
-		frame_banks[i].frames = direct_map(boot_memory_allocate(count * sizeof(struct frame)));
+		frame_banks[i].frames =
+			direct_map(boot_memory_allocate(count * sizeof(struct frame)));
 		frame_banks[i].count = count;
 	}
 	bank_count = boot_memory.bank_count;

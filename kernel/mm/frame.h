@@ -12,45 +12,46 @@
 #include <sched/lock.h>
 
 enum frame_kind {
-	FRAME_RESERVED,		/* never given out: kernel image, firmware, device tree */
-	FRAME_FREE,		/* head of a free block of 2^order, or inside one */
-	FRAME_CACHED,		/* free, in a CPU's cache */
-	FRAME_KERNEL,		/* stacks, buffers, drivers */
+	FRAME_RESERVED, /* never given out: kernel image, firmware, device tree */
+	FRAME_FREE,	/* head of a free block of 2^order, or inside one */
+	FRAME_CACHED,	/* free, in a CPU's cache */
+	FRAME_KERNEL,	/* stacks, buffers, drivers */
 	FRAME_SLAB,
-	FRAME_TABLE,		/* page table */
-	FRAME_USER,		/* private anonymous memory: OWNED or COW entries only */
-	FRAME_OBJECT,		/* page of a memory object */
+	FRAME_TABLE,  /* page table */
+	FRAME_USER,   /* private anonymous memory: OWNED or COW entries only */
+	FRAME_OBJECT, /* page of a memory object */
 };
 
 enum frame_flags {
-	FRAME_DIRTY = 1 << 0,		/* [object] differs from what the file system has */
-	FRAME_BUSY = 1 << 1,		/* [object] being read in */
-	FRAME_ICACHE_SYNCED = 1 << 2,	/* [atomic] all CPUs fetched since it was filled (hazard 10) */
-	FRAME_PINNED = 1 << 3,		/* [table] a device writes it: fork copies at once (hazard 5) */
+	FRAME_DIRTY = 1 << 0, /* [object] differs from what the file system has */
+	FRAME_BUSY = 1 << 1,  /* [object] being read in */
+	FRAME_ICACHE_SYNCED =
+		1 << 2,	       /* [atomic] all CPUs fetched since it was filled (hazard 10) */
+	FRAME_PINNED = 1 << 3, /* [table] a device writes it: fork copies at once (hazard 5) */
 };
 
 struct frame {
-	struct atomic32 references;	/* COW, SHARED and OBJECT frames; 1 in all others */
-	u8 kind;			/* enum frame_kind, by the holder */
-	u8 order;			/* of the block, in its head */
-	u16 used;			/* FRAME_TABLE: for the port */
+	struct atomic32 references; /* COW, SHARED and OBJECT frames; 1 in all others */
+	u8 kind;		    /* enum frame_kind, by the holder */
+	u8 order;		    /* of the block, in its head */
+	u16 used;		    /* FRAME_TABLE: for the port */
 	struct atomic32 flags;
-	u32 seen;			/* mm/audit.c: entries found, and FRAME_SEEN_OWNED */
+	u32 seen; /* mm/audit.c: entries found, and FRAME_SEEN_OWNED */
 	union {
-		struct list_node link;	/* free lists; the holder's use in FRAME_KERNEL */
+		struct list_node link; /* free lists; the holder's use in FRAME_KERNEL */
 		struct {
-			struct spinlock lock;	/* RANK_TABLE: guards the entries of this table */
-			struct frame *next;	/* chain in a tlb_batch */
+			struct spinlock lock; /* RANK_TABLE: guards the entries of this table */
+			struct frame *next;   /* chain in a tlb_batch */
 		} table;
 		struct {
-			void *slab;		/* mm/slab.c */
+			void *slab; /* mm/slab.c */
 		};
-		struct {			/* FRAME_CACHED, and on its way (mm/batch.c) */
-			struct frame *chain;		/* the next frame of a batch */
-			struct frame *chain_next;	/* in its first frame: the next batch */
+		struct {			  /* FRAME_CACHED, and on its way (mm/batch.c) */
+			struct frame *chain;	  /* the next frame of a batch */
+			struct frame *chain_next; /* in its first frame: the next batch */
 		};
 		struct {
-			struct memory_object *object;	/* [object] NULL once truncated */
+			struct memory_object *object; /* [object] NULL once truncated */
 			u64 index;
 		};
 	};
@@ -78,15 +79,15 @@ static inline void frame_get(struct frame *frame)
 	atomic32_inc(&frame->references);
 }
 void frame_put(struct frame *frame);
-static inline u32 frame_references(const struct frame *frame)	/* acquire */
+static inline u32 frame_references(const struct frame *frame) /* acquire */
 {
 	return __atomic_load_n(&frame->references.v, __ATOMIC_ACQUIRE);
 }
 
 /* A range of RAM with its frames. */
 struct frame_bank {
-	u64 start, count;		/* [const] frame numbers */
-	struct frame *frames;		/* [const] */
+	u64 start, count;     /* [const] frame numbers */
+	struct frame *frames; /* [const] */
 };
 extern struct frame_bank frame_banks[];
 
@@ -131,9 +132,9 @@ static inline struct spinlock *pte_lock(const pte_t *entry)
 extern u64 zero_frame_number;
 
 struct frame_statistics {
-	u64 total;			/* RAM that the kernel knows, without firmware */
-	u64 free;			/* buddy and CPU caches */
-	u64 kernel, slab, table, user, object;	/* by kind */
+	u64 total;			       /* RAM that the kernel knows, without firmware */
+	u64 free;			       /* buddy and CPU caches */
+	u64 kernel, slab, table, user, object; /* by kind */
 };
 void frame_statistics(struct frame_statistics *statistics);
 /* Visit each frame that the allocator knows, in order, for the audit. */
@@ -159,7 +160,7 @@ void frame_free_chain(struct frame *first);
 u64 frame_count_free_lists(void);
 
 /* The debug knob, seen by each allocator: true when this allocation is to fail. */
-extern u64 frame_fail_countdown;	/* [atomic] 0: off */
+extern u64 frame_fail_countdown; /* [atomic] 0: off */
 bool frame_fail_tick(void);
 static inline bool frame_alloc_fails(void)
 {

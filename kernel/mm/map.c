@@ -126,8 +126,7 @@ static s64 place(struct space *space, const struct map_request *request, struct 
 		error = unmap_locked(space, address, address + size, dead);
 		return error ? error : (s64)address;
 	}
-	if (pages > request->limit_pages ||
-	    space->pages_mapped > request->limit_pages - pages)
+	if (pages > request->limit_pages || space->pages_mapped > request->limit_pages - pages)
 		return -ENOMEM;
 	if (address && address <= USER_END - size) {
 		address = MAX(ALIGN_UP(address, PAGE_SIZE), MAP_ADDRESS_MIN);

@@ -280,8 +280,8 @@ static vaddr_t search_down(struct space *space, u64 length, vaddr_t low, vaddr_t
 	vaddr_t top = above ? MIN(high, guarded_start(above)) : high;
 
 	for (;;) {
-		struct rb_node *node = above ? rb_previous(&above->node) :
-					       rb_last(&space->mappings);
+		struct rb_node *node = above ? rb_previous(&above->node)
+					     : rb_last(&space->mappings);
 		struct mapping *below = rb_entry_or_null(node, struct mapping, node);
 		vaddr_t bottom = below ? MAX(below->end, low) : low;
 

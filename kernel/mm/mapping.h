@@ -9,7 +9,7 @@
 
 enum { MAPPING_COUNT_MAX = 65530, STACK_GUARD_PAGES = 256 };
 enum { PROT_ALL = PAGE_READ | PAGE_WRITE | PAGE_EXEC };
-#define MAP_ADDRESS_MIN MAX((vaddr_t)65536, (vaddr_t)USER_START)	/* mmap_min_addr */
+#define MAP_ADDRESS_MIN MAX((vaddr_t)65536, (vaddr_t)USER_START) /* mmap_min_addr */
 
 /* A copy of @like in no tree, with its own references to object and file; NULL: out of memory. */
 struct mapping *mapping_create(const struct mapping *like);
@@ -61,7 +61,7 @@ static inline unsigned mapping_entry_prot(const struct mapping *mapping, u64 fra
 	if (prot & PAGE_WRITE)
 		prot |= PAGE_READ;
 	if (state == PAGE_BORROWED && !device)
-		prot &= ~PAGE_WRITE;		/* the zero page (mm-hazards 3) */
+		prot &= ~PAGE_WRITE; /* the zero page (mm-hazards 3) */
 	prot = ownership_prot(state, prot, dirty);
 	return device && prot && !frame_of(frame) ? prot | PAGE_DEVICE : prot;
 }

@@ -8,7 +8,9 @@
 #include <sched/wait.h>
 
 static struct slab_cache radix_node_cache = {
-	.name = "radix_node", .size = RADIX_NODE_SIZE, .align = 8,
+	.name = "radix_node",
+	.size = RADIX_NODE_SIZE,
+	.align = 8,
 };
 static SLAB_CACHE(object_cache, struct memory_object);
 

@@ -29,17 +29,18 @@ struct object_operations {
 
 struct memory_object {
 	struct atomic32 references;
-	struct mutex lock;			/* RANK_OBJECT */
-	struct radix pages;			/* [object] index → struct frame */
-	u64 page_count;				/* [object] */
-	u64 size;				/* [object; atomic read] bytes; faults past its last page: SIGBUS */
-	struct list_node mappings;		/* [object] struct mapping.object_link */
-	const struct object_operations *operations;	/* [const] */
-	void *owner;				/* [const] the vnode, or NULL */
-	u64 id;					/* [const] unique, never reused: futex keys */
+	struct mutex lock;  /* RANK_OBJECT */
+	struct radix pages; /* [object] index → struct frame */
+	u64 page_count;	    /* [object] */
+	u64 size;	    /* [object; atomic read] bytes; faults past its last page: SIGBUS */
+	struct list_node mappings;		    /* [object] struct mapping.object_link */
+	const struct object_operations *operations; /* [const] */
+	void *owner;				    /* [const] the vnode, or NULL */
+	u64 id;					    /* [const] unique, never reused: futex keys */
 };
 
-void object_init(struct memory_object *object, const struct object_operations *operations, u64 size);
+void object_init(struct memory_object *object, const struct object_operations *operations,
+		 u64 size);
 /* Anonymous shared memory of @size bytes; NULL: out of memory. */
 struct memory_object *object_create_anonymous(u64 size);
 static inline void object_get(struct memory_object *object)

@@ -7,7 +7,7 @@
 
 struct protection {
 	struct mapping *mapping;
-	struct tlb_batch tlb;		/* entries that lost a right */
+	struct tlb_batch tlb; /* entries that lost a right */
 	bool gained_exec;
 };
 

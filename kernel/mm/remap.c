@@ -9,7 +9,7 @@ enum { MOVE_BATCH = 64 };
 
 struct remap {
 	struct space *space;
-	vaddr_t old, old_end, new, new_end;	/* new: only with FIXED until a place is found */
+	vaddr_t old, old_end, new, new_end; /* new: only with FIXED until a place is found */
 	u64 limit_pages;
 	int flags;
 	struct list_node *dead;
@@ -144,8 +144,8 @@ static int remap_check(const struct remap *remap, struct mapping *mapping)
 		return -EINVAL;
 	if (remap->flags & MREMAP_DONTUNMAP)
 		grown = new_size >> PAGE_SHIFT;
-	if (grown && (grown > remap->limit_pages ||
-		      remap->space->pages_mapped > remap->limit_pages - grown))
+	if (grown &&
+	    (grown > remap->limit_pages || remap->space->pages_mapped > remap->limit_pages - grown))
 		return -ENOMEM;
 	return 0;
 }
@@ -222,7 +222,7 @@ static int arguments_check(vaddr_t old, u64 old_length, u64 new_length, int flag
 	if (!(flags & MREMAP_FIXED))
 		return 0;
 	if (!IS_ALIGNED(new, PAGE_SIZE) || !range_end(new, new_length) ||
-	    (new < old + old_size && old < new + new_size))
+	    (new < old + old_size &&old < new + new_size))
 		return -EINVAL;
 	return new < MAP_ADDRESS_MIN ? -EPERM : 0;
 }
@@ -231,8 +231,11 @@ s64 space_remap(struct space *space, vaddr_t old_address, u64 old_length, u64 ne
 		vaddr_t new_address, u64 limit_pages)
 {
 	struct list_node dead = LIST_INIT(dead);
-	struct remap remap = { .space = space, .limit_pages = limit_pages, .flags = flags,
-			       .dead = &dead, .old = old_address };
+	struct remap remap = { .space = space,
+			       .limit_pages = limit_pages,
+			       .flags = flags,
+			       .dead = &dead,
+			       .old = old_address };
 	bool populate = false;
 	u64 old_size = ALIGN_UP(old_length, PAGE_SIZE);
 	s64 result = arguments_check(old_address, old_length, new_length, flags, new_address);
@@ -240,7 +243,7 @@ s64 space_remap(struct space *space, vaddr_t old_address, u64 old_length, u64 ne
 	if (result)
 		return result;
 	remap.old_end = old_address + old_size;
-	remap.new = flags & MREMAP_FIXED ? new_address : 0;
+	remap.new = flags &MREMAP_FIXED ? new_address : 0;
 	remap.new_end = remap.new + ALIGN_UP(new_length, PAGE_SIZE);
 	write_lock(&space->lock);
 	result = remap_locked(&remap);
@@ -249,7 +252,6 @@ s64 space_remap(struct space *space, vaddr_t old_address, u64 old_length, u64 ne
 	write_unlock(&space->lock);
 	mapping_release(&dead);
 	if (populate && new_length > old_size)
-		space_populate(space, result + old_size,
-			       result + ALIGN_UP(new_length, PAGE_SIZE));
+		space_populate(space, result + old_size, result + ALIGN_UP(new_length, PAGE_SIZE));
 	return result;
 }

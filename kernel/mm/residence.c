@@ -56,8 +56,8 @@ static bool page_resident(struct mapping *mapping, vaddr_t address)
 
 	if (entry_exists(mapping->space, address) || mapping->flags & MAPPING_DEVICE)
 		return true;
-	if (!mapping->object || object_page(mapping->object, mapping_index(mapping, address), false,
-					    &frame))
+	if (!mapping->object ||
+	    object_page(mapping->object, mapping_index(mapping, address), false, &frame))
 		return false;
 	frame_put(frame);
 	return true;

@@ -15,29 +15,29 @@ enum { POOLS_MAX = 160, INSIDE_MAX = 512, KMALLOC_MAX = 2048, EMPTY_KEPT = 1 };
 struct pool;
 
 struct slab {
-	struct pool *pool;		/* [const] */
-	struct frame *frame;		/* [const] */
-	struct list_node link;		/* [pool] in pool->partial while it has free objects */
-	void *free;			/* [pool] chain through the first word of each object */
-	u32 in_use;			/* [pool] objects out of the slab: with callers or CPUs */
+	struct pool *pool;     /* [const] */
+	struct frame *frame;   /* [const] */
+	struct list_node link; /* [pool] in pool->partial while it has free objects */
+	void *free;	       /* [pool] chain through the first word of each object */
+	u32 in_use;	       /* [pool] objects out of the slab: with callers or CPUs */
 };
 
 struct pool {
-	struct slab_cache *cache;	/* [const] */
-	unsigned index;			/* [const] in pools[] and each CPU's lists */
-	u32 stride, capacity, batch;	/* [const] */
-	unsigned order;			/* [const] of a slab */
-	bool inside;			/* [const] the header is in the slab */
-	struct spinlock lock;		/* RANK_FRAME, interrupts off */
-	struct list_node partial;	/* [pool] those in use first, empty ones last */
-	unsigned empty;			/* [pool] */
-	u64 frames;			/* [pool] */
+	struct slab_cache *cache;    /* [const] */
+	unsigned index;		     /* [const] in pools[] and each CPU's lists */
+	u32 stride, capacity, batch; /* [const] */
+	unsigned order;		     /* [const] of a slab */
+	bool inside;		     /* [const] the header is in the slab */
+	struct spinlock lock;	     /* RANK_FRAME, interrupts off */
+	struct list_node partial;    /* [pool] those in use first, empty ones last */
+	unsigned empty;		     /* [pool] */
+	u64 frames;		     /* [pool] */
 };
 
-struct local {				/* [own cpu] interrupts off */
+struct local { /* [own cpu] interrupts off */
 	void *free;
 	u32 count;
-	s64 live;			/* given out minus taken back, on this CPU */
+	s64 live; /* given out minus taken back, on this CPU */
 };
 
 static_assert(POOLS_MAX * sizeof(struct local) <= PAGE_SIZE, "a CPU's lists are one frame");
@@ -45,18 +45,21 @@ static_assert(sizeof(struct slab) <= 64, "header");
 
 static struct spinlock pools_lock = SPINLOCK_INIT(RANK_FRAME);
 static struct pool pools[POOLS_MAX];
-static unsigned pool_count;		/* [atomic] only grows */
-static struct slab_cache *caches;	/* [pools_lock] */
+static unsigned pool_count;	  /* [atomic] only grows */
+static struct slab_cache *caches; /* [pools_lock] */
 
 static SLAB_CACHE(header_cache, struct slab);
 
-#define KMALLOC_CLASS(bytes) { .name = "kmalloc-" #bytes, .size = bytes, .align = 16 }
+#define KMALLOC_CLASS(bytes)                                                                       \
+	{                                                                                          \
+		.name = "kmalloc-" #bytes, .size = bytes, .align = 16                              \
+	}
 static struct slab_cache kmalloc_caches[] = {
 	KMALLOC_CLASS(16),  KMALLOC_CLASS(32),	KMALLOC_CLASS(48),   KMALLOC_CLASS(64),
 	KMALLOC_CLASS(96),  KMALLOC_CLASS(128), KMALLOC_CLASS(192),  KMALLOC_CLASS(256),
 	KMALLOC_CLASS(384), KMALLOC_CLASS(512), KMALLOC_CLASS(1024), KMALLOC_CLASS(2048),
 };
-static u8 kmalloc_class[KMALLOC_MAX / 16 + 1];	/* [const after init] by 16-byte units */
+static u8 kmalloc_class[KMALLOC_MAX / 16 + 1]; /* [const after init] by 16-byte units */
 
 static void pool_measure(struct pool *pool)
 {
@@ -465,7 +468,7 @@ void slab_init(void)
 
 	for (unsigned units = 0; units <= KMALLOC_MAX / 16; units++) {
 		while (kmalloc_caches[class].size < units * 16)
-			class++;
+			class ++;
 		kmalloc_class[units] = class;
 	}
 	frame_shrinker_register(&shrinker);

@@ -4,10 +4,10 @@
 
 struct slab_cache {
 	const char *name;
-	u32 size;			/* bytes, as given */
+	u32 size; /* bytes, as given */
 	u32 align;
-	void *private;			/* mm/slab.c */
-	struct slab_cache *next;	/* all caches, for /proc/slabinfo and the audit */
+	void *private;		 /* mm/slab.c */
+	struct slab_cache *next; /* all caches, for /proc/slabinfo and the audit */
 };
 #define SLAB_CACHE(symbol, type)                                                                   \
 	struct slab_cache symbol = { .name = #type, .size = sizeof(type), .align = _Alignof(type) }

@@ -7,8 +7,8 @@
 static SLAB_CACHE(space_cache, struct space);
 
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_WAIT);
-static struct list_node all_spaces = LIST_INIT(all_spaces);	/* [all_lock] */
-static u64 all_count;						/* [all_lock] */
+static struct list_node all_spaces = LIST_INIT(all_spaces); /* [all_lock] */
+static u64 all_count;					    /* [all_lock] */
 
 struct space *space_allocate(void)
 {

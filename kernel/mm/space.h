@@ -13,66 +13,66 @@
 #include <sched/lock.h>
 #include <sched/thread.h>
 
-struct file;		/* fs's; opaque here */
+struct file; /* fs's; opaque here */
 
 enum mapping_flags {
-	MAPPING_SHARED = 1 << 0,	/* MAP_SHARED: entries SHARED; else private: COW and OWNED */
-	MAPPING_GROWS_DOWN = 1 << 1,	/* the stack */
-	MAPPING_DEVICE = 1 << 2,	/* BORROWED frames from frame_base on; object is NULL */
-	MAPPING_LOCKED = 1 << 3,	/* mlock */
+	MAPPING_SHARED = 1 << 0,     /* MAP_SHARED: entries SHARED; else private: COW and OWNED */
+	MAPPING_GROWS_DOWN = 1 << 1, /* the stack */
+	MAPPING_DEVICE = 1 << 2,     /* BORROWED frames from frame_base on; object is NULL */
+	MAPPING_LOCKED = 1 << 3,     /* mlock */
 	MAPPING_NO_RESERVE = 1 << 4,
-	MAPPING_DONT_FORK = 1 << 5,	/* MADV_DONTFORK */
-	MAPPING_WIPE_ON_FORK = 1 << 6,	/* MADV_WIPEONFORK */
-	MAPPING_NO_EXPAND = 1 << 7,	/* vDSO: mprotect and merge leave it alone */
-	MAPPING_BRK = 1 << 8,		/* the heap, named so in /proc/PID/maps */
+	MAPPING_DONT_FORK = 1 << 5,    /* MADV_DONTFORK */
+	MAPPING_WIPE_ON_FORK = 1 << 6, /* MADV_WIPEONFORK */
+	MAPPING_NO_EXPAND = 1 << 7,    /* vDSO: mprotect and merge leave it alone */
+	MAPPING_BRK = 1 << 8,	       /* the heap, named so in /proc/PID/maps */
 };
 
 struct mapping {
-	struct rb_node node;		/* [space] */
-	vaddr_t start, end;		/* [space] bytes, page-aligned, half open */
-	unsigned prot;			/* [space] PAGE_READ | PAGE_WRITE | PAGE_EXEC */
-	unsigned prot_max;		/* [const] what mprotect may give (shared file opened read-only) */
-	unsigned flags;			/* [space] enum mapping_flags */
-	struct space *space;		/* [const] */
-	struct memory_object *object;	/* [const] counted, or NULL: anonymous private, or device */
-	u64 offset;			/* [space and object] page index of start in the object */
-	u64 frame_base;			/* [const] device: frame of start */
-	struct file *file;		/* [const] counted through mapping_file_hooks, or NULL */
-	const char *name;		/* [const] "[vdso]", "[stack]": static; or NULL */
-	struct list_node object_link;	/* [object] */
+	struct rb_node node; /* [space] */
+	vaddr_t start, end;  /* [space] bytes, page-aligned, half open */
+	unsigned prot;	     /* [space] PAGE_READ | PAGE_WRITE | PAGE_EXEC */
+	unsigned prot_max;   /* [const] what mprotect may give (shared file opened read-only) */
+	unsigned flags;	     /* [space] enum mapping_flags */
+	struct space *space; /* [const] */
+	struct memory_object *object; /* [const] counted, or NULL: anonymous private, or device */
+	u64 offset;		      /* [space and object] page index of start in the object */
+	u64 frame_base;		      /* [const] device: frame of start */
+	struct file *file;	      /* [const] counted through mapping_file_hooks, or NULL */
+	const char *name;	      /* [const] "[vdso]", "[stack]": static; or NULL */
+	struct list_node object_link; /* [object] */
 };
 
 struct space {
 	struct mmu_space mmu;
-	struct rwlock lock;		/* RANK_SPACE */
-	struct rb_root mappings;	/* [space] by start */
-	unsigned mapping_count;		/* [space] limit 65530: ENOMEM */
-	struct atomic32 references;	/* processes and transient users */
-	struct atomic32 users;		/* processes: 0 starts the teardown */
-	u64 pages_mapped;		/* [space] sum of the mappings, for RLIMIT_AS and statm */
-	u64 pages_locked;		/* [space] */
+	struct rwlock lock;	    /* RANK_SPACE */
+	struct rb_root mappings;    /* [space] by start */
+	unsigned mapping_count;	    /* [space] limit 65530: ENOMEM */
+	struct atomic32 references; /* processes and transient users */
+	struct atomic32 users;	    /* processes: 0 starts the teardown */
+	u64 pages_mapped;	    /* [space] sum of the mappings, for RLIMIT_AS and statm */
+	u64 pages_locked;	    /* [space] */
 
-	vaddr_t brk_start, brk;		/* [space] */
-	vaddr_t map_top;		/* [const after exec] mmap searches downwards from here */
-	vaddr_t stack_top;		/* [const after exec] */
-	u64 stack_limit;		/* [space] RLIMIT_STACK at exec, bytes */
-	vaddr_t argument_start, argument_end, environment_start, environment_end;	/* [space] */
-	vaddr_t code_start, code_end, data_start, data_end;	/* [const after exec] */
-	vaddr_t vdso;			/* [const after exec] address of its ELF header */
-	u64 auxv[2 * 24];		/* [const after exec] for /proc/PID/auxv */
-	struct file *executable;	/* [const after exec] counted, or NULL */
+	vaddr_t brk_start, brk; /* [space] */
+	vaddr_t map_top;	/* [const after exec] mmap searches downwards from here */
+	vaddr_t stack_top;	/* [const after exec] */
+	u64 stack_limit;	/* [space] RLIMIT_STACK at exec, bytes */
+	vaddr_t argument_start, argument_end, environment_start, environment_end; /* [space] */
+	vaddr_t code_start, code_end, data_start, data_end; /* [const after exec] */
+	vaddr_t vdso;		 /* [const after exec] address of its ELF header */
+	u64 auxv[2 * 24];	 /* [const after exec] for /proc/PID/auxv */
+	struct file *executable; /* [const after exec] counted, or NULL */
 
-	struct list_node all_link;	/* [all-spaces lock] */
+	struct list_node all_link; /* [all-spaces lock] */
 	/* No gap of gap_length bytes is in [gap_limit, map_top); gap_length 0: not known. */
-	vaddr_t gap_limit;		/* [space] */
-	u64 gap_length;			/* [space] */
+	vaddr_t gap_limit; /* [space] */
+	u64 gap_length;	   /* [space] */
 };
 
 /* fs tells at boot how to count a struct file; mm never looks inside. put may sleep, lock-free. */
 struct mapping_file_hooks {
 	void (*get)(struct file *file);
 	void (*put)(struct file *file);
-	int (*sync)(struct file *file);	/* msync(MS_SYNC): 0 or -EIO; NULL: nothing to write back */
+	int (*sync)(struct file *file); /* msync(MS_SYNC): 0 or -EIO; NULL: nothing to write back */
 };
 extern struct mapping_file_hooks mapping_file_hooks;
 
@@ -96,19 +96,19 @@ static inline struct space *space_current(void)
 struct space *space_fork(struct space *parent);
 
 struct map_request {
-	vaddr_t address;		/* hint, or the place when @fixed */
-	u64 length;			/* bytes, > 0; rounded up to pages */
-	unsigned prot, prot_max;	/* prot_max 0: all */
-	unsigned flags;			/* enum mapping_flags */
-	bool fixed;			/* exactly at address, unmapping what is there */
-	bool no_replace;		/* with fixed: -EEXIST instead of unmapping */
+	vaddr_t address;	 /* hint, or the place when @fixed */
+	u64 length;		 /* bytes, > 0; rounded up to pages */
+	unsigned prot, prot_max; /* prot_max 0: all */
+	unsigned flags;		 /* enum mapping_flags */
+	bool fixed;		 /* exactly at address, unmapping what is there */
+	bool no_replace;	 /* with fixed: -EEXIST instead of unmapping */
 	bool populate;
-	struct memory_object *object;	/* the mapping takes its own reference; NULL: anonymous */
-	u64 offset;			/* in pages */
-	u64 frame_base;			/* MAPPING_DEVICE */
+	struct memory_object *object; /* the mapping takes its own reference; NULL: anonymous */
+	u64 offset;		      /* in pages */
+	u64 frame_base;		      /* MAPPING_DEVICE */
 	struct file *file;
 	const char *name;
-	u64 limit_pages;		/* RLIMIT_AS in pages, ~0: none */
+	u64 limit_pages; /* RLIMIT_AS in pages, ~0: none */
 };
 /* mmap(2): the address, or -ENOMEM, -EINVAL, -EEXIST, -EAGAIN. May sleep. */
 s64 space_map(struct space *space, const struct map_request *request);
@@ -139,8 +139,8 @@ ssize_t space_write(struct space *space, vaddr_t to, const void *from, size_t si
 
 /* What a futex sleeps on: see mm-hazards 6. object is counted for shared keys, else NULL. */
 struct futex_key {
-	u64 base;			/* object id, or the space's address */
-	u64 offset;			/* byte in the object, or the user address */
+	u64 base;   /* object id, or the space's address */
+	u64 offset; /* byte in the object, or the user address */
 	struct memory_object *object;
 };
 /* -EFAULT: not mapped. May sleep. */
@@ -156,7 +156,7 @@ static inline struct mapping *mapping_next(struct mapping *mapping)
 }
 
 struct page_counts {
-	u64 borrowed, owned, shared, cow;	/* entries that hold a frame, by state */
+	u64 borrowed, owned, shared, cow; /* entries that hold a frame, by state */
 	u64 dirty;
 };
 /* Count [start, end) by walking the tables; the space's lock is held in any mode. */

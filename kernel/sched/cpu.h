@@ -11,38 +11,38 @@ struct slab_cpu;
 struct kernel_stack;
 
 struct cpu {
-	unsigned index;			/* [const] dense, 0 = boot CPU */
-	bool online;			/* [atomic] */
-	struct thread *current;		/* [rq] also for other CPUs to look at in a panic */
-	struct thread *idle;		/* [const] */
+	unsigned index;		/* [const] dense, 0 = boot CPU */
+	bool online;		/* [atomic] */
+	struct thread *current; /* [rq] also for other CPUs to look at in a panic */
+	struct thread *idle;	/* [const] */
 
-	struct spinlock queue_lock;	/* RANK_RUNQUEUE, interrupts off */
-	struct list_node woken;		/* [rq] woken with time left in their slice: first */
-	struct list_node queue;		/* [rq] all other runnable threads, in order */
-	unsigned queue_length;		/* [rq; atomic read] of both */
-	struct thread *previous;	/* [own cpu] being switched away from */
-	bool idle_waiting;		/* [atomic] about to be, or in, cpu_wait_for_interrupt() */
-	u32 kicked;			/* [atomic] an IPI is on its way */
+	struct spinlock queue_lock; /* RANK_RUNQUEUE, interrupts off */
+	struct list_node woken;	    /* [rq] woken with time left in their slice: first */
+	struct list_node queue;	    /* [rq] all other runnable threads, in order */
+	unsigned queue_length;	    /* [rq; atomic read] of both */
+	struct thread *previous;    /* [own cpu] being switched away from */
+	bool idle_waiting;	    /* [atomic] about to be, or in, cpu_wait_for_interrupt() */
+	u32 kicked;		    /* [atomic] an IPI is on its way */
 
-	struct timer_queue timers;	/* sched/timer.h */
-	u64 event_deadline;		/* [own cpu] what the hardware timer is set to */
-	u64 slice_deadline;		/* [rq] end of the current slice when others wait, or ~0 */
-	u64 tick_deadline;		/* [own cpu] next sample of user or system mode, or ~0 */
+	struct timer_queue timers; /* sched/timer.h */
+	u64 event_deadline;	   /* [own cpu] what the hardware timer is set to */
+	u64 slice_deadline;	   /* [rq] end of the current slice when others wait, or ~0 */
+	u64 tick_deadline;	   /* [own cpu] next sample of user or system mode, or ~0 */
 
-	u64 time_idle, time_user, time_system, time_irq;	/* [own cpu] ns */
-	u64 switches, interrupts, steals;			/* [own cpu] */
-	unsigned irq_depth;		/* [own cpu] > 0: in an interrupt handler */
+	u64 time_idle, time_user, time_system, time_irq; /* [own cpu] ns */
+	u64 switches, interrupts, steals;		 /* [own cpu] */
+	unsigned irq_depth; /* [own cpu] > 0: in an interrupt handler */
 
-	struct frame_cache *frame_cache;	/* mm/frame.c, [own cpu] interrupts off */
-	void *slab_cpu;			/* mm/slab.c, [own cpu] */
-	struct kernel_stack *free_stacks[4];	/* [own cpu] to use again: sched/stack.c */
-	unsigned free_stack_count;	/* [own cpu] */
+	struct frame_cache *frame_cache;     /* mm/frame.c, [own cpu] interrupts off */
+	void *slab_cpu;			     /* mm/slab.c, [own cpu] */
+	struct kernel_stack *free_stacks[4]; /* [own cpu] to use again: sched/stack.c */
+	unsigned free_stack_count;	     /* [own cpu] */
 };
 
 extern struct cpu cpus[CPU_MAX];
-extern unsigned cpu_count;		/* [const after boot] enumerated */
+extern unsigned cpu_count; /* [const after boot] enumerated */
 extern struct cpumask cpus_online;
-extern struct thread cpu_boot_thread;	/* the boot CPU's first and idle thread; tp at entry */
+extern struct thread cpu_boot_thread; /* the boot CPU's first and idle thread; tp at entry */
 
 /* Where @cpu's time went since it started, ns; of a CPU that is idle now, up to now. Any context. */
 void cpu_times(const struct cpu *cpu, u64 *user, u64 *system, u64 *idle);

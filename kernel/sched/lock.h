@@ -15,22 +15,22 @@
 
 /* From outermost to innermost (design.md 6; docs/decisions.md on inode before space). */
 enum lock_rank {
-	RANK_NONE,		/* not checked */
-	RANK_TERMINAL,		/* tty, session */
-	RANK_MOUNT,		/* names: mounts, renames */
-	RANK_INODE,		/* directory, then child; pipe buffers; the user copy happens under it */
-	RANK_SPACE,		/* address space */
-	RANK_OBJECT,		/* memory object */
-	RANK_PROCESS,		/* process tree, file tables, signal state */
+	RANK_NONE,     /* not checked */
+	RANK_TERMINAL, /* tty, session */
+	RANK_MOUNT,    /* names: mounts, renames */
+	RANK_INODE,    /* directory, then child; pipe buffers; the user copy happens under it */
+	RANK_SPACE,    /* address space */
+	RANK_OBJECT,   /* memory object */
+	RANK_PROCESS,  /* process tree, file tables, signal state */
 	RANK_SIGNAL,
-	RANK_TABLE,		/* page table; all from here on are spinlocks */
-	RANK_WAIT,		/* wait queues, futex buckets, leaf driver state */
-	RANK_FRAME,		/* slab, then frame allocator */
+	RANK_TABLE, /* page table; all from here on are spinlocks */
+	RANK_WAIT,  /* wait queues, futex buckets, leaf driver state */
+	RANK_FRAME, /* slab, then frame allocator */
 	RANK_BUDDY,
 	RANK_TIMER,
 	RANK_RUNQUEUE,
-	RANK_LOG,		/* the ring of messages; calls the consoles */
-	RANK_CONSOLE,		/* a console's wire */
+	RANK_LOG,     /* the ring of messages; calls the consoles */
+	RANK_CONSOLE, /* a console's wire */
 };
 
 struct thread;
@@ -45,9 +45,15 @@ struct spinlock {
 };
 
 #ifdef SELENE_DEBUG
-#define SPINLOCK_INIT(lock_rank_) { .rank = (lock_rank_) }
+#define SPINLOCK_INIT(lock_rank_)                                                                  \
+	{                                                                                          \
+		.rank = (lock_rank_)                                                               \
+	}
 #else
-#define SPINLOCK_INIT(lock_rank_) { 0 }
+#define SPINLOCK_INIT(lock_rank_)                                                                  \
+	{                                                                                          \
+		0                                                                                  \
+	}
 #endif
 
 void spin_init(struct spinlock *lock, enum lock_rank rank);
@@ -56,7 +62,7 @@ bool spin_trylock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 /* Second lock of a rank already held: the caller orders by address. */
 void spin_lock_nested(struct spinlock *lock);
-bool spin_is_held(const struct spinlock *lock);	/* by this CPU in debug builds, else by anyone */
+bool spin_is_held(const struct spinlock *lock); /* by this CPU in debug builds, else by anyone */
 
 static inline unsigned long spin_lock_irqsave(struct spinlock *lock)
 {
@@ -73,10 +79,10 @@ static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long s
 }
 
 struct mutex {
-	struct atomic32 state;		/* 0 free, 1 held, 2 held and waited for */
+	struct atomic32 state; /* 0 free, 1 held, 2 held and waited for */
 	struct spinlock wait_lock;
-	struct list_node waiters;	/* [wait_lock] */
-	struct thread *holder;		/* set by the holder */
+	struct list_node waiters; /* [wait_lock] */
+	struct thread *holder;	  /* set by the holder */
 #ifdef SELENE_DEBUG
 	enum lock_rank rank;
 	vaddr_t place;
@@ -84,7 +90,10 @@ struct mutex {
 };
 
 /* For static ones that are taken before any start-up function could set them up; not rank-checked. */
-#define MUTEX_INIT(name) { .wait_lock = SPINLOCK_INIT(RANK_WAIT), .waiters = LIST_INIT((name).waiters) }
+#define MUTEX_INIT(name)                                                                           \
+	{                                                                                          \
+		.wait_lock = SPINLOCK_INIT(RANK_WAIT), .waiters = LIST_INIT((name).waiters)        \
+	}
 void mutex_init(struct mutex *mutex, enum lock_rank rank);
 void mutex_lock(struct mutex *mutex);
 void mutex_lock_nested(struct mutex *mutex);
@@ -92,13 +101,13 @@ bool mutex_trylock(struct mutex *mutex);
 /* -EINTR when a signal is pending first. */
 __must_check int mutex_lock_interruptible(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
-bool mutex_is_held(const struct mutex *mutex);	/* by the current thread */
+bool mutex_is_held(const struct mutex *mutex); /* by the current thread */
 
 struct rwlock {
-	struct atomic32 word;		/* bit 0: a writer; bit 1: waiters; from bit 2: readers */
+	struct atomic32 word; /* bit 0: a writer; bit 1: waiters; from bit 2: readers */
 	struct spinlock wait_lock;
-	struct list_node waiters;	/* [wait_lock] in order of arrival */
-	struct thread *writer;		/* set by the writer */
+	struct list_node waiters; /* [wait_lock] in order of arrival */
+	struct thread *writer;	  /* set by the writer */
 #ifdef SELENE_DEBUG
 	enum lock_rank rank;
 	vaddr_t place;
@@ -112,5 +121,5 @@ void read_unlock(struct rwlock *lock);
 void write_lock(struct rwlock *lock);
 void write_lock_nested(struct rwlock *lock);
 void write_unlock(struct rwlock *lock);
-bool rwlock_is_write_held(const struct rwlock *lock);	/* by the current thread */
-bool rwlock_is_held(const struct rwlock *lock);		/* by anyone, in any mode */
+bool rwlock_is_write_held(const struct rwlock *lock); /* by the current thread */
+bool rwlock_is_held(const struct rwlock *lock);	      /* by anyone, in any mode */

@@ -21,47 +21,47 @@ enum thread_state { THREAD_NEW, THREAD_RUNNABLE, THREAD_RUNNING, THREAD_SLEEPING
 /* thread->work: what to do before user mode; set atomically by anyone, then the CPU is kicked. */
 enum thread_work {
 	WORK_RESCHEDULE = 1 << 0,
-	WORK_SIGNAL = 1 << 1,		/* look at pending signals */
-	WORK_EXIT = 1 << 2,		/* the group is exiting */
-	WORK_TRACE = 1 << 3,		/* the system-call tracer is on */
-	WORK_RESTORE_MASK = 1 << 4,	/* put back thread->saved_mask (sigsuspend, ppoll) */
+	WORK_SIGNAL = 1 << 1,	    /* look at pending signals */
+	WORK_EXIT = 1 << 2,	    /* the group is exiting */
+	WORK_TRACE = 1 << 3,	    /* the system-call tracer is on */
+	WORK_RESTORE_MASK = 1 << 4, /* put back thread->saved_mask (sigsuspend, ppoll) */
 };
 
 struct thread {
-	struct arch_thread arch;	/* first: the port's assembly knows its offset */
-	struct atomic32 work;		/* [atomic] enum thread_work */
-	struct cpu *cpu;		/* [rq] where it runs or ran last */
+	struct arch_thread arch; /* first: the port's assembly knows its offset */
+	struct atomic32 work;	 /* [atomic] enum thread_work */
+	struct cpu *cpu;	 /* [rq] where it runs or ran last */
 
-	enum thread_state state;	/* [rq] */
-	bool on_cpu;			/* [atomic] its stack is in use: wait before running it elsewhere */
-	bool wake_pending;		/* [rq] woken since wait_begin/wait_sleep */
-	u8 wait_mode;			/* [rq] enum wait_mode while SLEEPING */
-	s8 nice;			/* [rq] −20 … 19 */
-	struct list_node run_link;	/* [rq] */
-	struct cpumask affinity;	/* [rq] */
-	u64 slice_left;			/* [rq] ns, as of run_started */
-	unsigned wait_depth;		/* [own cpu] waiters between wait_begin and wait_end */
-	u64 run_started;		/* [own cpu] ns */
-	u64 time_user, time_system;	/* [own cpu] ns */
-	u64 time_mark;			/* [own cpu] ns of the last change between user and system */
+	enum thread_state state; /* [rq] */
+	bool on_cpu;	   /* [atomic] its stack is in use: wait before running it elsewhere */
+	bool wake_pending; /* [rq] woken since wait_begin/wait_sleep */
+	u8 wait_mode;	   /* [rq] enum wait_mode while SLEEPING */
+	s8 nice;	   /* [rq] −20 … 19 */
+	struct list_node run_link;  /* [rq] */
+	struct cpumask affinity;    /* [rq] */
+	u64 slice_left;		    /* [rq] ns, as of run_started */
+	unsigned wait_depth;	    /* [own cpu] waiters between wait_begin and wait_end */
+	u64 run_started;	    /* [own cpu] ns */
+	u64 time_user, time_system; /* [own cpu] ns */
+	u64 time_mark;		    /* [own cpu] ns of the last change between user and system */
 	u64 switches_voluntary, switches_involuntary;
 
-	vaddr_t stack;			/* [const] lowest address of the kernel stack */
-	struct kernel_stack *stack_object;	/* [const] sched/stack.c; NULL: the boot stack */
-	struct mmu_space *mmu;		/* [own cpu] what mmu_switch() gets; NULL: kernel thread */
-	int faults_disabled;		/* [own cpu] user copies fail at once instead of sleeping */
-	unsigned locks_held;		/* [own cpu] spinlocks, in debug builds */
-	void *held_locks[16];		/* [own cpu] in debug builds */
+	vaddr_t stack;			   /* [const] lowest address of the kernel stack */
+	struct kernel_stack *stack_object; /* [const] sched/stack.c; NULL: the boot stack */
+	struct mmu_space *mmu; /* [own cpu] what mmu_switch() gets; NULL: kernel thread */
+	int faults_disabled;   /* [own cpu] user copies fail at once instead of sleeping */
+	unsigned locks_held;   /* [own cpu] spinlocks, in debug builds */
+	void *held_locks[16];  /* [own cpu] in debug builds */
 
-	char name[16];			/* [own cpu] comm */
-	void (*entry)(void *);		/* [const] */
-	void *argument;			/* [const] */
-	s32 tid;			/* [const] 0: kernel thread */
-	struct process *process;	/* [const] NULL: kernel thread */
-	struct user_thread *user;	/* [const] signal state, clear_child_tid…: proc/process.h */
-	const char *waiting_for;	/* [own cpu] name for /proc/PID/wchan; NULL */
+	char name[16];		  /* [own cpu] comm */
+	void (*entry)(void *);	  /* [const] */
+	void *argument;		  /* [const] */
+	s32 tid;		  /* [const] 0: kernel thread */
+	struct process *process;  /* [const] NULL: kernel thread */
+	struct user_thread *user; /* [const] signal state, clear_child_tid…: proc/process.h */
+	const char *waiting_for;  /* [own cpu] name for /proc/PID/wchan; NULL */
 	struct atomic32 references;
-	struct list_node all_link;	/* [all-threads lock] */
+	struct list_node all_link; /* [all-threads lock] */
 };
 
 /*

@@ -6,18 +6,18 @@
 struct cpu;
 
 struct timer {
-	struct rb_node node;		/* [queue->lock] */
-	u64 deadline;			/* [queue->lock] ns */
-	struct cpu *cpu;		/* [atomic] whose queue; NULL: on none */
-	u32 starts;			/* [queue->lock; atomic read] how often it was started */
-	void (*handler)(struct timer *timer);	/* interrupts off; may start it again, or free it */
+	struct rb_node node; /* [queue->lock] */
+	u64 deadline;	     /* [queue->lock] ns */
+	struct cpu *cpu;     /* [atomic] whose queue; NULL: on none */
+	u32 starts;	     /* [queue->lock; atomic read] how often it was started */
+	void (*handler)(struct timer *timer); /* interrupts off; may start it again, or free it */
 };
 
 struct timer_queue {
-	struct spinlock lock;		/* RANK_TIMER, interrupts off */
-	struct rb_root tree;		/* [lock] by deadline */
-	struct timer *first;		/* [lock] */
-	struct timer *running;		/* [atomic] whose handler runs on this CPU, or NULL */
+	struct spinlock lock;  /* RANK_TIMER, interrupts off */
+	struct rb_root tree;   /* [lock] by deadline */
+	struct timer *first;   /* [lock] */
+	struct timer *running; /* [atomic] whose handler runs on this CPU, or NULL */
 };
 
 void timer_init(struct timer *timer, void (*handler)(struct timer *timer));

@@ -68,8 +68,9 @@ int wait_sleep(struct waiter *waiter, u64 deadline, enum wait_mode mode)
 void wait_begin_callback(struct wait_queue *queue, struct waiter *waiter, wait_callback *callback,
 			 void *private, bool exclusive)
 {
-	*waiter = (struct waiter){ .queue = queue, .exclusive = exclusive, .callback = callback,
-				   .private = private };
+	*waiter = (struct waiter){
+		.queue = queue, .exclusive = exclusive, .callback = callback, .private = private
+	};
 	enqueue(queue, waiter);
 }
 

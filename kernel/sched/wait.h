@@ -19,10 +19,13 @@
 
 struct wait_queue {
 	struct spinlock lock;
-	struct list_node waiters;	/* [lock] */
+	struct list_node waiters; /* [lock] */
 };
 
-#define WAIT_QUEUE_INIT(name) { SPINLOCK_INIT(RANK_WAIT), LIST_INIT((name).waiters) }
+#define WAIT_QUEUE_INIT(name)                                                                      \
+	{                                                                                          \
+		SPINLOCK_INIT(RANK_WAIT), LIST_INIT((name).waiters)                                \
+	}
 
 struct waiter;
 /*
@@ -33,13 +36,13 @@ struct waiter;
 typedef bool wait_callback(struct waiter *waiter, u32 events, u64 *kicks);
 
 struct waiter {
-	struct list_node link;		/* [queue->lock] */
+	struct list_node link; /* [queue->lock] */
 	struct wait_queue *queue;
 	struct thread *thread;
-	bool exclusive;			/* wait_wake(…, n) wakes n of these, and all others */
-	u32 events;			/* for poll: events of interest; 0: any */
-	wait_callback *callback;	/* instead of waking a thread; NULL: wake it */
-	void *private;			/* the callback's */
+	bool exclusive;		 /* wait_wake(…, n) wakes n of these, and all others */
+	u32 events;		 /* for poll: events of interest; 0: any */
+	wait_callback *callback; /* instead of waking a thread; NULL: wake it */
+	void *private;		 /* the callback's */
 };
 
 enum wait_mode { WAIT_UNINTERRUPTIBLE, WAIT_INTERRUPTIBLE, WAIT_KILLABLE };

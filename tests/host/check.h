@@ -9,33 +9,33 @@
 static const char *check_name;
 static unsigned check_failures, check_failures_here;
 
-#define CHECK_FAIL(...)                                                                           \
-	do {                                                                                      \
-		if (check_failures_here++ < 10) {                                                 \
-			printf("not ok %s: %s:%d: ", check_name, __FILE__, __LINE__);             \
-			printf(__VA_ARGS__);                                                      \
-			printf("\n");                                                             \
-		}                                                                                 \
+#define CHECK_FAIL(...)                                                                            \
+	do {                                                                                       \
+		if (check_failures_here++ < 10) {                                                  \
+			printf("not ok %s: %s:%d: ", check_name, __FILE__, __LINE__);              \
+			printf(__VA_ARGS__);                                                       \
+			printf("\n");                                                              \
+		}                                                                                  \
 	} while (0)
 
 /* Integers, pointers as (long), and strings. */
-#define EXPECT(came, expected)                                                                    \
-	do {                                                                                      \
-		long long came_ = (long long)(came), expected_ = (long long)(expected);           \
-		if (came_ != expected_)                                                           \
-			CHECK_FAIL("%s: expected %lld, came %lld", #came, expected_, came_);      \
+#define EXPECT(came, expected)                                                                     \
+	do {                                                                                       \
+		long long came_ = (long long)(came), expected_ = (long long)(expected);            \
+		if (came_ != expected_)                                                            \
+			CHECK_FAIL("%s: expected %lld, came %lld", #came, expected_, came_);       \
 	} while (0)
-#define EXPECT_TRUE(condition)                                                                    \
-	do {                                                                                      \
-		if (!(condition))                                                                 \
-			CHECK_FAIL("expected %s, came its opposite", #condition);                 \
+#define EXPECT_TRUE(condition)                                                                     \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			CHECK_FAIL("expected %s, came its opposite", #condition);                  \
 	} while (0)
-#define EXPECT_STRING(came, expected)                                                             \
-	do {                                                                                      \
-		const char *came_ = (came), *expected_ = (expected);                              \
-		if (!came_ || __builtin_strcmp(came_, expected_))                                 \
-			CHECK_FAIL("%s: expected \"%s\", came \"%s\"", #came, expected_,          \
-				   came_ ? came_ : "(null)");                                     \
+#define EXPECT_STRING(came, expected)                                                              \
+	do {                                                                                       \
+		const char *came_ = (came), *expected_ = (expected);                               \
+		if (!came_ || __builtin_strcmp(came_, expected_))                                  \
+			CHECK_FAIL("%s: expected \"%s\", came \"%s\"", #came, expected_,           \
+				   came_ ? came_ : "(null)");                                      \
 	} while (0)
 
 #define RUN(test) check_run(#test, test)

@@ -4,7 +4,7 @@
 
 enum { R = PAGE_READ, W = PAGE_WRITE, X = PAGE_EXEC, RW = R | W };
 
-static struct space *S;		/* the space of the tests' words */
+static struct space *S; /* the space of the tests' words */
 
 /* S becomes @space on CPUs 0 and 1; CPU 0 runs. */
 static inline void enter(struct space *space)
@@ -37,9 +37,13 @@ static inline void leave(struct space *space)
 
 static inline struct map_request request(vaddr_t address, u64 pages, unsigned prot, unsigned flags)
 {
-	return (struct map_request){ .address = address, .length = pages * PAGE_SIZE, .prot = prot,
-				     .prot_max = R | W | X, .flags = flags,
-				     .fixed = address != 0, .limit_pages = ~0ull };
+	return (struct map_request){ .address = address,
+				     .length = pages * PAGE_SIZE,
+				     .prot = prot,
+				     .prot_max = R | W | X,
+				     .flags = flags,
+				     .fixed = address != 0,
+				     .limit_pages = ~0ull };
 }
 
 static inline s64 map(vaddr_t address, u64 pages, unsigned prot, unsigned flags)

@@ -83,7 +83,8 @@ static void bitmap_random(void)
 			bitmap_set(map, bit);
 		model[bit] = !value;
 		start = check_random() % (BITS + 2);
-		EXPECT(bitmap_next_set(map, BITS, start), MIN(model_next(model, start, true), BITS));
+		EXPECT(bitmap_next_set(map, BITS, start),
+		       MIN(model_next(model, start, true), BITS));
 		EXPECT(bitmap_next_zero(map, BITS, start),
 		       MIN(model_next(model, start, false), BITS));
 		count = 1 + check_random() % 20;

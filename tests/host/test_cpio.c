@@ -96,7 +96,8 @@ static void put_entry(const char *name, unsigned mode, const char *data, bool ch
 
 	for (const char *at = data; *at; at++)
 		sum += (u8)*at;
-	snprintf(header, sizeof(header), "0707%02d%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08X",
+	snprintf(header, sizeof(header),
+		 "0707%02d%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08X",
 		 checksummed ? 2 : 1, 7, mode, 1, 2, 3, 0xabcdef, (unsigned)strlen(data), 4, 5, 6,
 		 8, (unsigned)strlen(name) + 1, checksummed ? sum : 0);
 	put(header, CPIO_HEADER_SIZE);
@@ -152,7 +153,8 @@ static void handler_stops(void)
 static void cut(void)
 {
 	/* The sizes at which the first archive, its padding, and the second one are over. */
-	const size_t first = 8 + (112 + 8) + (CPIO_HEADER_SIZE + 7 + 3) + (CPIO_HEADER_SIZE + 11 + 3);
+	const size_t first =
+		8 + (112 + 8) + (CPIO_HEADER_SIZE + 7 + 3) + (CPIO_HEADER_SIZE + 11 + 3);
 	const size_t second = 512 + 112 + 4 + (CPIO_HEADER_SIZE + 11 + 3);
 
 	make_small();

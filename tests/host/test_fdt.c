@@ -11,53 +11,53 @@
 #include "check.h"
 
 static const char board[] =
-"/dts-v1/;\n"
-"/memreserve/ 0x40000000 0x80000;\n"
-"/memreserve/ 0x1f0000000 0x1000;\n"
-"/ {\n"
-"	#address-cells = <2>; #size-cells = <2>;\n"
-"	compatible = \"acme,board-2\", \"acme,board\";\n"
-"	model = \"A board\";\n"
-"	aliases { serial0 = \"/soc/bus@100000/serial@200\"; soc = &soc; wrong = <1>; };\n"
-"	chosen { stdout-path = \"serial0:115200n8\"; seed = /bits/ 64 <0x123456789abcdef0>; };\n"
-"	cpus {\n"
-"		#address-cells = <1>; #size-cells = <0>;\n"
-"		cpu@0 { reg = <0>; status = \"disabled\";\n"
-"			cpu0: interrupt-controller { #interrupt-cells = <1>; interrupt-controller; }; };\n"
-"		cpu@4 { reg = <4>; status = \"okay\";\n"
-"			cpu1: interrupt-controller { #interrupt-cells = <1>; interrupt-controller; }; };\n"
-"	};\n"
-"	memory@40000000 { device_type = \"memory\";\n"
-"		reg = <0x0 0x40000000 0x1 0x0>, <0x8 0x0 0x0 0x1000>; };\n"
-"	empty { };\n"
-"	soc: soc {\n"
-"		#address-cells = <1>; #size-cells = <1>; interrupt-parent = <&plic>;\n"
-"		ranges = <0x0 0x9 0x0 0x10000000>, <0x20000000 0x0 0x30000000 0x1000>;\n"
-"		plic: interrupt-controller@c000000 { #interrupt-cells = <2>; interrupt-controller;\n"
-"			#address-cells = <0>;\n"
-"			reg = <0xc000000 0x4000000>; compatible = \"riscv,plic0\";\n"
-"			interrupts-extended = <&cpu0 11>, <0xffffffff>, <&cpu1 11>, <&cpu1 9>; };\n"
-"		bus@100000 {\n"
-"			#address-cells = <1>; #size-cells = <1>; ranges = <0 0x100000 0x1000>;\n"
-"			serial@200 { reg = <0x200 0x100>, <0x1000 1>, <0xf01 0x100>;\n"
-"				reg-names = \"port\", \"outside\", \"over\"; reg-shift = <2>;\n"
-"				interrupts = <7 4>, <8 1>; compatible = \"acme,uart\", \"ns16550a\"; };\n"
-"			serial@300 { reg = <0x300 0x100>; status = \"ok\"; };\n"
-"		};\n"
-"		flat@20000000 { ranges; #address-cells = <1>; #size-cells = <1>;\n"
-"			thing@20000010 { reg = <0x20000010 0x10>; interrupts-extended = <&plic 3 4>,\n"
-"				<&cpu0 5>; }; };\n"
-"		i2c@5000 { reg = <0x5000 0x100>; #address-cells = <1>; #size-cells = <0>;\n"
-"			eeprom@50 { reg = <0x50>; }; };\n"
-"		pci@30000000 { #address-cells = <3>; #size-cells = <2>; device_type = \"pci\";\n"
-"			reg = <0x5800 8>; ranges = <0x3000000 1 0 0x40000000 0 0x100>,\n"
-"				<0 0 0x4000 0x60000 0 0x100>;\n"
-"			dev@0 { reg = <0x800 0 0 0 0>; };\n"
-"			io@1 { reg = <0 0 0x4010 0 8>; }; };\n"
-"		wide@6000 { #address-cells = <9>; #size-cells = <1>; ranges = <1 2 3>;\n"
-"			child@0 { reg = <1 2 3 4>; }; };\n"
-"	};\n"
-"};\n";
+	"/dts-v1/;\n"
+	"/memreserve/ 0x40000000 0x80000;\n"
+	"/memreserve/ 0x1f0000000 0x1000;\n"
+	"/ {\n"
+	"	#address-cells = <2>; #size-cells = <2>;\n"
+	"	compatible = \"acme,board-2\", \"acme,board\";\n"
+	"	model = \"A board\";\n"
+	"	aliases { serial0 = \"/soc/bus@100000/serial@200\"; soc = &soc; wrong = <1>; };\n"
+	"	chosen { stdout-path = \"serial0:115200n8\"; seed = /bits/ 64 <0x123456789abcdef0>; };\n"
+	"	cpus {\n"
+	"		#address-cells = <1>; #size-cells = <0>;\n"
+	"		cpu@0 { reg = <0>; status = \"disabled\";\n"
+	"			cpu0: interrupt-controller { #interrupt-cells = <1>; interrupt-controller; }; };\n"
+	"		cpu@4 { reg = <4>; status = \"okay\";\n"
+	"			cpu1: interrupt-controller { #interrupt-cells = <1>; interrupt-controller; }; };\n"
+	"	};\n"
+	"	memory@40000000 { device_type = \"memory\";\n"
+	"		reg = <0x0 0x40000000 0x1 0x0>, <0x8 0x0 0x0 0x1000>; };\n"
+	"	empty { };\n"
+	"	soc: soc {\n"
+	"		#address-cells = <1>; #size-cells = <1>; interrupt-parent = <&plic>;\n"
+	"		ranges = <0x0 0x9 0x0 0x10000000>, <0x20000000 0x0 0x30000000 0x1000>;\n"
+	"		plic: interrupt-controller@c000000 { #interrupt-cells = <2>; interrupt-controller;\n"
+	"			#address-cells = <0>;\n"
+	"			reg = <0xc000000 0x4000000>; compatible = \"riscv,plic0\";\n"
+	"			interrupts-extended = <&cpu0 11>, <0xffffffff>, <&cpu1 11>, <&cpu1 9>; };\n"
+	"		bus@100000 {\n"
+	"			#address-cells = <1>; #size-cells = <1>; ranges = <0 0x100000 0x1000>;\n"
+	"			serial@200 { reg = <0x200 0x100>, <0x1000 1>, <0xf01 0x100>;\n"
+	"				reg-names = \"port\", \"outside\", \"over\"; reg-shift = <2>;\n"
+	"				interrupts = <7 4>, <8 1>; compatible = \"acme,uart\", \"ns16550a\"; };\n"
+	"			serial@300 { reg = <0x300 0x100>; status = \"ok\"; };\n"
+	"		};\n"
+	"		flat@20000000 { ranges; #address-cells = <1>; #size-cells = <1>;\n"
+	"			thing@20000010 { reg = <0x20000010 0x10>; interrupts-extended = <&plic 3 4>,\n"
+	"				<&cpu0 5>; }; };\n"
+	"		i2c@5000 { reg = <0x5000 0x100>; #address-cells = <1>; #size-cells = <0>;\n"
+	"			eeprom@50 { reg = <0x50>; }; };\n"
+	"		pci@30000000 { #address-cells = <3>; #size-cells = <2>; device_type = \"pci\";\n"
+	"			reg = <0x5800 8>; ranges = <0x3000000 1 0 0x40000000 0 0x100>,\n"
+	"				<0 0 0x4000 0x60000 0 0x100>;\n"
+	"			dev@0 { reg = <0x800 0 0 0 0>; };\n"
+	"			io@1 { reg = <0 0 0x4010 0 8>; }; };\n"
+	"		wide@6000 { #address-cells = <9>; #size-cells = <1>; ranges = <1 2 3>;\n"
+	"			child@0 { reg = <1 2 3 4>; }; };\n"
+	"	};\n"
+	"};\n";
 
 struct tree {
 	void *blob;
@@ -107,8 +107,9 @@ static void names_and_paths(void)
 	EXPECT(fdt_node_by_path(fdt, "/soc/bus/serial"), serial);
 	EXPECT(fdt_node_by_path(fdt, "/soc//bus@100000/serial@200/"), serial);
 	EXPECT(fdt_node_by_path(fdt, "serial0"), serial);
-	EXPECT(fdt_node_by_path(fdt, fdt_string(fdt, fdt_node_by_path(fdt, "/chosen"),
-						"stdout-path")), serial);
+	EXPECT(fdt_node_by_path(fdt,
+				fdt_string(fdt, fdt_node_by_path(fdt, "/chosen"), "stdout-path")),
+	       serial);
 	EXPECT(fdt_node_by_path(fdt, "soc/bus/serial@200"), serial);
 	EXPECT(fdt_node_by_path(fdt, "serial"), -ENOENT);
 	EXPECT(fdt_node_by_path(fdt, "wrong"), -ENOENT);
@@ -157,7 +158,8 @@ static void values(void)
 	EXPECT(fdt_cell(fdt, serial, "reg", 6, &cell), -ENOENT);
 	EXPECT_STRING(fdt_string_at(fdt, serial, "compatible", 1), "ns16550a");
 	EXPECT_TRUE(!fdt_string_at(fdt, serial, "compatible", 2));
-	EXPECT_TRUE(!fdt_string(fdt, serial, "reg-shift") || !*fdt_string(fdt, serial, "reg-shift"));
+	EXPECT_TRUE(!fdt_string(fdt, serial, "reg-shift") ||
+		    !*fdt_string(fdt, serial, "reg-shift"));
 	EXPECT(fdt_string_index(fdt, serial, "reg-names", "over"), 2);
 	EXPECT(fdt_string_index(fdt, serial, "reg-names", "por"), -ENOENT);
 	EXPECT_TRUE(fdt_has(fdt, fdt_node_by_path(fdt, "/soc/flat"), "ranges"));
@@ -361,8 +363,8 @@ static void put32(u32 value)
 static void made_header(u32 structure_size)
 {
 	static const char strings[] = "x";
-	const u32 header[] = { 0xd00dfeed, 0, 56, 56 + structure_size, 40, 17, 16, 0,
-			       sizeof(strings), structure_size };
+	const u32 header[] = { 0xd00dfeed, 0,  56, 56 + structure_size, 40,
+			       17,	   16, 0,  sizeof(strings),	structure_size };
 
 	memmove(made + 56, made, structure_size);
 	made_size = 0;
@@ -390,7 +392,7 @@ static void expect_made(const u32 *tokens, unsigned count, const char *expected)
 		ask_everything(&fdt);
 }
 
-#define EXPECT_MADE(expected, ...) \
+#define EXPECT_MADE(expected, ...)                                                                 \
 	expect_made((const u32[]){ __VA_ARGS__ }, sizeof((u32[]){ __VA_ARGS__ }) / 4, expected)
 
 static void by_hand(void)

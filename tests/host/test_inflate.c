@@ -14,7 +14,7 @@
 struct collected {
 	u8 *data;
 	size_t size, limit;
-	int stop_after;		/* calls; 0: never */
+	int stop_after; /* calls; 0: never */
 };
 
 static struct inflate state;
@@ -151,7 +151,7 @@ static void by_hand(void)
 	u8 buffer[66000];
 	struct collected out = { .data = buffer, .limit = sizeof(buffer) };
 
-	make_start();		/* fixed: "a", then 258 more of it at distance 1, end */
+	make_start(); /* fixed: "a", then 258 more of it at distance 1, end */
 	put_number(3, 3);
 	put_code(0x30 + 'a', 8);
 	put_code(0xc0 + 285 - 280, 8);
@@ -161,7 +161,7 @@ static void by_hand(void)
 	EXPECT(out.size, 259);
 	EXPECT(buffer[258], 'a');
 
-	make_start();		/* a distance before the start */
+	make_start(); /* a distance before the start */
 	put_number(3, 3);
 	put_code(0x30 + 'a', 8);
 	put_code(1, 7);
@@ -171,7 +171,7 @@ static void by_hand(void)
 	EXPECT_STRING(state.cause, "a distance before the start");
 
 	for (unsigned code = 30; code < 32; code++) {
-		make_start();	/* the two distance codes that never occur */
+		make_start(); /* the two distance codes that never occur */
 		put_number(3, 3);
 		put_code(0x30 + 'a', 8);
 		put_code(1, 7);
@@ -179,17 +179,17 @@ static void by_hand(void)
 		put_code(0, 7);
 		EXPECT(made_result(&out), -EINVAL);
 		EXPECT_STRING(state.cause, "not a distance");
-		make_start();	/* and the two length codes */
+		make_start(); /* and the two length codes */
 		put_number(3, 3);
 		put_code(0xc0 + code - 30 + 6, 8);
 		put_number(0, 20);
 		EXPECT(made_result(&out), -EINVAL);
 		EXPECT_STRING(state.cause, "not a length");
 	}
-	make_start();		/* a block type that does not exist */
+	make_start(); /* a block type that does not exist */
 	put_number(7, 3);
 	EXPECT(made_result(&out), -EINVAL);
-	make_start();		/* stored, empty, not the last; then stored with "xy" */
+	make_start(); /* stored, empty, not the last; then stored with "xy" */
 	put_number(0, 8);
 	put_number(0xffff0000, 32);
 	put_number(1, 8);
@@ -248,8 +248,8 @@ static void dynamic_by_hand(void)
 /* "hello\n" with every optional field of the header. */
 static size_t full_header(u8 *member)
 {
-	static const u8 start[] = { 0x1f, 0x8b, 8, 0x1f, 0, 0, 0, 0, 0, 3, 3, 0, 'x', 'y', 'z',
-				    'n',  0,	'c', 0 };
+	static const u8 start[] = { 0x1f, 0x8b, 8,   0x1f, 0,	0,   0, 0,   0, 3,
+				    3,	  0,	'x', 'y',  'z', 'n', 0, 'c', 0 };
 	static const u8 body[] = { 1, 6, 0, 0xf9, 0xff, 'h', 'e', 'l', 'l', 'o', '\n' };
 	size_t size = sizeof(start);
 	u32 sum;

@@ -19,7 +19,11 @@ static u64 free_frames(void)
 
 static void test_blocks(void)
 {
-	static struct { struct frame *frame; unsigned order; u8 mark; } held[BLOCKS];
+	static struct {
+		struct frame *frame;
+		unsigned order;
+		u8 mark;
+	} held[BLOCKS];
 	struct mm_level before = mm_level();
 
 	for (unsigned round = 0; round < 20000; round++) {
@@ -95,8 +99,13 @@ static void test_fail_after(void)
 
 static void test_slab(void)
 {
-	static SLAB_CACHE(odd, struct { u8 bytes[777]; });
-	static struct { u8 *data; size_t size; bool odd; } held[OBJECTS];
+	static SLAB_CACHE(
+		odd, struct { u8 bytes[777]; });
+	static struct {
+		u8 *data;
+		size_t size;
+		bool odd;
+	} held[OBJECTS];
 	struct mm_level before = mm_level();
 
 	for (unsigned round = 0; round < 200000; round++) {

@@ -18,7 +18,7 @@ enum kind { NOTHING, ANONYMOUS, SHARED, PRIVATE };
 struct page {
 	enum kind kind;
 	u8 prot, value, object, index;
-	bool copied;			/* PRIVATE: value is its own */
+	bool copied; /* PRIVATE: value is its own */
 };
 
 static struct process {
@@ -29,11 +29,11 @@ static struct process {
 static struct {
 	struct memory_object *object;
 	u8 value[OBJECT_PAGES];
-	unsigned pages;			/* size */
+	unsigned pages; /* size */
 } objects[OBJECTS];
 
-static struct process *now;		/* who runs on the current CPU */
-static bool failing;			/* an allocation may fail in this step */
+static struct process *now; /* who runs on the current CPU */
+static bool failing;	    /* an allocation may fail in this step */
 
 static unsigned below(unsigned n)
 {
@@ -124,8 +124,9 @@ static void some_map(unsigned first, unsigned count)
 		return;
 	EXPECT(result, (s64)address_of(first));
 	for (unsigned i = 0; i < count; i++)
-		now->pages[first + i] = (struct page){ .kind = kind, .prot = prot, .object = which,
-						       .index = offset + i };
+		now->pages[first + i] = (struct page){
+			.kind = kind, .prot = prot, .object = which, .index = offset + i
+		};
 }
 
 static void some_unmap(unsigned first, unsigned count)
@@ -201,7 +202,8 @@ static void some_move(unsigned first, unsigned count)
 
 		if (page->kind == ANONYMOUS)
 			EXPECT(space_read(S, address_of(to + i) + byte_of(first + i) % P, &value,
-					  1), page->prot & (R | W) ? 1 : -EFAULT);
+					  1),
+			       page->prot & (R | W) ? 1 : -EFAULT);
 		EXPECT(value, page->value);
 		if (page->kind == ANONYMOUS)
 			EXPECT(space_write(S, byte_of(to + i), &value, 1, true), 1);

@@ -51,7 +51,7 @@ static void test_anonymous(void)
 	EXPECT(state_at(A), PAGE_BORROWED);
 	EXPECT(prot_at(A), R);
 	host_run_on(1);
-	EXPECT(load(A), 0);		/* its TLB has the zero page now */
+	EXPECT(load(A), 0); /* its TLB has the zero page now */
 	host_run_on(0);
 	EXPECT(store(A, 7), 0);
 	EXPECT(state_at(A), PAGE_OWNED);
@@ -59,7 +59,7 @@ static void test_anonymous(void)
 	host_run_on(1);
 	EXPECT(load(A), 7);
 	host_run_on(0);
-	EXPECT(store(A + P, 8), 0);	/* written first: no zero page in between */
+	EXPECT(store(A + P, 8), 0); /* written first: no zero page in between */
 	EXPECT(state_at(A + P), PAGE_OWNED);
 	EXPECT(load(A + 4 * P), -EFAULT);
 	EXPECT(host_fetch(A), -EACCES);
@@ -85,13 +85,13 @@ static void test_fork_owned(void)
 	EXPECT(state_at(A), PAGE_COW);
 	EXPECT(frame_references(frame), 2);
 	mm_expect_clean();
-	EXPECT(store(A, 3), 0);		/* a copy: the child still holds the old one */
+	EXPECT(store(A, 3), 0); /* a copy: the child still holds the old one */
 	EXPECT_TRUE(frame_at(A) != frame && state_at(A) == PAGE_OWNED);
 	host_run_on(1);
-	EXPECT(load(A), 3);		/* and not its old view */
+	EXPECT(load(A), 3); /* and not its old view */
 	enter(child);
 	EXPECT(load(A), 1);
-	EXPECT(store(A, 4), 0);		/* the last holder takes it over, in place */
+	EXPECT(store(A, 4), 0); /* the last holder takes it over, in place */
 	EXPECT_TRUE(frame_at(A) == frame && state_at(A) == PAGE_OWNED);
 	EXPECT(load(A + P), 2);
 	mm_expect_clean();
@@ -167,7 +167,7 @@ static void test_file_private(void)
 	EXPECT(state_at(A + P), PAGE_COW);
 	EXPECT(store(A + P, 77), 0);
 	EXPECT(state_at(A + P), PAGE_OWNED);
-	EXPECT(store(A + 2 * P, 78), 0);	/* written first: a copy at once */
+	EXPECT(store(A + 2 * P, 78), 0); /* written first: a copy at once */
 	EXPECT(state_at(A + 2 * P), PAGE_OWNED);
 	EXPECT(load(A + 2 * P + 1), 3);
 	EXPECT(load(A + 6 * P), -ENXIO);
@@ -175,7 +175,7 @@ static void test_file_private(void)
 	mm_expect_clean();
 	EXPECT(load(A + 3 * P), 4);
 	object_set_size(file, P + 10);
-	EXPECT(load(A + P), 77);		/* our own copy stays, COW by now */
+	EXPECT(load(A + P), 77); /* our own copy stays, COW by now */
 	EXPECT(load(A + 3 * P), -ENXIO);
 	EXPECT(state_at(A + 3 * P), -1);
 	EXPECT(load(A + 2 * P), 78);
@@ -211,7 +211,7 @@ static void test_file_shared(void)
 	EXPECT(space_protect(S, A, P, RW), 0);
 	EXPECT(store(A, 6), 0);
 	object_set_size(file, 100);
-	EXPECT(load(A + 100), 0);		/* the tail of the last page reads as zeros */
+	EXPECT(load(A + 100), 0); /* the tail of the last page reads as zeros */
 	EXPECT(load(A + P), -ENXIO);
 	mm_expect_clean();
 	leave(space);
@@ -248,9 +248,9 @@ static void test_fault_around(void)
 	map_object(A, 50, R | X, 0, file, 0);
 	EXPECT(host_fetch(A + 20 * P), 0);
 	EXPECT(host_fetch(A + 40 * P), 0);
-	EXPECT(host_icache_syncs, 4);		/* 16–31 were not synced; 40 is new */
+	EXPECT(host_icache_syncs, 4); /* 16–31 were not synced; 40 is new */
 	EXPECT(host_fetch(A + 3 * P), 0);
-	EXPECT(host_icache_syncs, 5);		/* page 0 was outside of the first mapping */
+	EXPECT(host_icache_syncs, 5); /* page 0 was outside of the first mapping */
 	mm_expect_clean();
 	leave(space);
 	object_put(file);
@@ -410,7 +410,7 @@ static void test_unmap(void)
 	EXPECT(space_unmap(S, A, ~0ull), -EINVAL);
 	EXPECT(space_unmap(S, USER_END - P, 2 * P), -EINVAL);
 	EXPECT(space_unmap(S, USER_END - P, P), 0);
-	EXPECT(map(A, 10, R, 0), A);		/* over all of it */
+	EXPECT(map(A, 10, R, 0), A); /* over all of it */
 	EXPECT(S->mapping_count, 1);
 	EXPECT(load(A), 0);
 	leave(space);
@@ -444,7 +444,7 @@ static void test_map_errors(void)
 	wanted = request(A + 8 * P, 4, RW, 0);
 	wanted.limit_pages = S->pages_mapped + 3;
 	EXPECT(space_map(S, &wanted), -ENOMEM);
-	wanted.address = A - 3 * P;		/* replaces one: 3 more in all */
+	wanted.address = A - 3 * P; /* replaces one: 3 more in all */
 	EXPECT(space_map(S, &wanted), A - 3 * P);
 	leave(space);
 }
@@ -489,18 +489,18 @@ static void test_protect(void)
 	EXPECT(space_protect(S, A + P, P, R), 0);
 	EXPECT(S->mapping_count, 3);
 	host_run_on(1);
-	EXPECT(store(A + P, 9), -EACCES);	/* not through its old entry */
+	EXPECT(store(A + P, 9), -EACCES); /* not through its old entry */
 	host_run_on(0);
 	EXPECT(space_protect(S, A, 4 * P, RW), 0);
 	EXPECT(S->mapping_count, 1);
 	EXPECT(store(A + P, 9), 0);
 	EXPECT(space_protect(S, A, 6 * P, R), -ENOMEM);
-	EXPECT(store(A, 9), -EACCES);		/* what came before the gap has changed */
+	EXPECT(store(A, 9), -EACCES); /* what came before the gap has changed */
 	EXPECT(space_protect(S, A + 1, P, R), -EINVAL);
 	EXPECT(space_protect(S, A, P, 8), -EINVAL);
 	EXPECT(space_protect(S, A, 0, R), 0);
 	EXPECT(space_protect(S, A, ~0ull, R), -ENOMEM);
-	EXPECT(space_protect(S, A, P, W), 0);	/* W implies R, also while it is COW */
+	EXPECT(space_protect(S, A, P, W), 0); /* W implies R, also while it is COW */
 	EXPECT(load(A), 0);
 	space_advise(S, A, P, 4);
 	EXPECT(load(A), 0);
@@ -565,7 +565,7 @@ static void test_stack(void)
 	map(top - P, 1, RW, MAPPING_GROWS_DOWN);
 	map(top - 300 * P, 1, RW, 0);
 	S->stack_limit = 8 << 20;
-	EXPECT(store(top - 43 * P, 1), 0);	/* 256 pages stay free above the lower mapping */
+	EXPECT(store(top - 43 * P, 1), 0); /* 256 pages stay free above the lower mapping */
 	EXPECT(store(top - 44 * P, 1), -EFAULT);
 	mm_expect_clean();
 	leave(space);
@@ -648,7 +648,7 @@ static void test_advise(void)
 	map_object(A + 16 * P, 4, RW, 0, file, 0);
 	store(A + 16 * P, 9);
 	EXPECT(space_advise(S, A + 16 * P, P, 4), 0);
-	EXPECT(load(A + 16 * P), 1);		/* the file's again */
+	EXPECT(load(A + 16 * P), 1); /* the file's again */
 	EXPECT(space_advise(S, A + 16 * P, P, 8), -EINVAL);
 	EXPECT(space_advise(S, A + 16 * P, P, 9), -EACCES);
 	map(A + 32 * P, 4, RW, MAPPING_SHARED);
@@ -798,12 +798,10 @@ static struct mm_level level;
 		mm_expect_level(level);                                                            \
 		EXPECT(space_count(), 0);                                                          \
 	}
-#define TESTS(do)                                                                                  \
-	do(anonymous) do(fork_owned) do(fork_protected) do(shared) do(file_private) \
-	do(file_shared) do(fault_around) do(device) do(wipe_and_dont_fork) do(pinned) \
-	do(fork_fails) do(fault_fails) do(unmap) do(map_errors) do(gaps) do(protect) \
-	do(protect_max) do(brk) do(stack) do(remap) do(remap_shared) do(advise) \
-	do(residence) do(foreign) do(futex_keys) do(many_pages) do(audit_finds)
+#define TESTS(do)                                                                                                                                                                                  \
+	do                                                                                                                                                                                         \
+	(anonymous) do(fork_owned) do(fork_protected) do(shared) do(file_private) do(file_shared) do(fault_around) do(device) do(wipe_and_dont_fork) do(pinned) do(fork_fails) do(fault_fails) do( \
+		unmap) do(map_errors) do(gaps) do(protect) do(protect_max) do(brk) do(stack) do(remap) do(remap_shared) do(advise) do(residence) do(foreign) do(futex_keys) do(many_pages) do(audit_finds)
 
 TESTS(TEST)
 

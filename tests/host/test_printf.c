@@ -51,34 +51,34 @@ static int make_format(char *format, const char *lengths[], unsigned length_coun
 	return stars;
 }
 
-#define COMPARE(stars, format, value)                                                             \
-	do {                                                                                      \
-		char ours[160], theirs[160];                                                      \
-		int w = (int)(check_random() % 40) - 20, p = (int)(check_random() % 30) - 5;      \
-		size_t size = check_random() % 8 ? sizeof(ours) : check_random() % 20;            \
-		typeof(value) v = (value);                                                        \
-		int a, b;                                                                         \
-		ours[0] = theirs[0] = 0;                                                          \
-		switch (stars) {                                                                  \
-		case 0:                                                                           \
-			a = snprintf(ours, size, format, v);                                      \
-			b = libc_snprintf(theirs, size, format, v);                               \
-			break;                                                                    \
-		case 1:                                                                           \
-			a = snprintf(ours, size, format, w, v);                                   \
-			b = libc_snprintf(theirs, size, format, w, v);                            \
-			break;                                                                    \
-		case 2:                                                                           \
-			a = snprintf(ours, size, format, p, v);                                   \
-			b = libc_snprintf(theirs, size, format, p, v);                            \
-			break;                                                                    \
-		default:                                                                          \
-			a = snprintf(ours, size, format, w, p, v);                                \
-			b = libc_snprintf(theirs, size, format, w, p, v);                         \
-		}                                                                                 \
-		if (a != b || strcmp(ours, theirs))                                               \
+#define COMPARE(stars, format, value)                                                              \
+	do {                                                                                       \
+		char ours[160], theirs[160];                                                       \
+		int w = (int)(check_random() % 40) - 20, p = (int)(check_random() % 30) - 5;       \
+		size_t size = check_random() % 8 ? sizeof(ours) : check_random() % 20;             \
+		typeof(value) v = (value);                                                         \
+		int a, b;                                                                          \
+		ours[0] = theirs[0] = 0;                                                           \
+		switch (stars) {                                                                   \
+		case 0:                                                                            \
+			a = snprintf(ours, size, format, v);                                       \
+			b = libc_snprintf(theirs, size, format, v);                                \
+			break;                                                                     \
+		case 1:                                                                            \
+			a = snprintf(ours, size, format, w, v);                                    \
+			b = libc_snprintf(theirs, size, format, w, v);                             \
+			break;                                                                     \
+		case 2:                                                                            \
+			a = snprintf(ours, size, format, p, v);                                    \
+			b = libc_snprintf(theirs, size, format, p, v);                             \
+			break;                                                                     \
+		default:                                                                           \
+			a = snprintf(ours, size, format, w, p, v);                                 \
+			b = libc_snprintf(theirs, size, format, w, p, v);                          \
+		}                                                                                  \
+		if (a != b || strcmp(ours, theirs))                                                \
 			CHECK_FAIL("%s: expected %d \"%s\", came %d \"%s\"", format, b, theirs, a, \
-				   ours);                                                         \
+				   ours);                                                          \
 	} while (0)
 
 static void printf_numbers(void)
@@ -91,9 +91,9 @@ static void printf_numbers(void)
 	for (int i = 0; i < 60000; i++) {
 		char kind = kinds[check_random() % 6];
 		/* The others are undefined with these conversions. */
-		const char *flags = kind == 'd' || kind == 'i' ? "-0+ " :
-				    kind == 'u'		      ? "-0" :
-								"-0#";
+		const char *flags = kind == 'd' || kind == 'i' ? "-0+ "
+				    : kind == 'u'	       ? "-0"
+							       : "-0#";
 		int stars;
 
 		if (check_random() % 2) {

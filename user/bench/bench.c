@@ -11,8 +11,8 @@
 
 const char *row_missing;
 
-int scale_main(int processors);		/* scale.c */
-int child_main(void);			/* process.c: what spawned programs do */
+int scale_main(int processors); /* scale.c */
+int child_main(void);		/* process.c: what spawned programs do */
 
 uint64_t now_ns(void)
 {
@@ -22,7 +22,8 @@ uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-static const struct row *const tables[] = { call_rows, file_rows, memory_rows, process_rows, switch_rows };
+static const struct row *const tables[] = { call_rows, file_rows, memory_rows, process_rows,
+					    switch_rows };
 
 static uint64_t measure(const struct row *row)
 {
@@ -91,7 +92,8 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--list"))
 			list = 1;
 		else {
-			fprintf(stderr, "usage: bench [--only ROW] [--repeat N] [--all] [--scale CPUS] [--list]\n");
+			fprintf(stderr,
+				"usage: bench [--only ROW] [--repeat N] [--all] [--scale CPUS] [--list]\n");
 			return 2;
 		}
 	}

@@ -9,11 +9,11 @@
 
 struct row {
 	const char *name;
-	const char *unit;		/* what one operation is, when not "call" */
-	unsigned count;			/* operations in one measurement */
+	const char *unit; /* what one operation is, when not "call" */
+	unsigned count;	  /* operations in one measurement */
 	void (*run)(unsigned count);
-	void (*prepare)(void);		/* not timed; may be NULL */
-	void (*finish)(void);		/* not timed; may be NULL */
+	void (*prepare)(void); /* not timed; may be NULL */
+	void (*finish)(void);  /* not timed; may be NULL */
 };
 
 extern const struct row call_rows[], file_rows[], memory_rows[], process_rows[], switch_rows[];

@@ -1,7 +1,7 @@
 /* Rows of processes and threads, from a small parent and from one with 64 MiB written. */
 #define _GNU_SOURCE
-#include "bench.h"
 #include "../lib/selene_spawn.h"
+#include "bench.h"
 #include <errno.h>
 #include <pthread.h>
 #include <spawn.h>

@@ -17,7 +17,8 @@ int scale_main(int processors);
 
 static void work_fault(void)
 {
-	char *memory = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory =
+		mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	for (int i = 0; i < 64; i++)
 		memory[i * PAGE] = 1;
@@ -58,13 +59,13 @@ static const struct {
 	const char *name;
 	void (*work)(void);
 } works[] = {
-	{ "fault", work_fault }, { "mmap", work_mmap }, { "fork", work_fork },
+	{ "fault", work_fault },     { "mmap", work_mmap }, { "fork", work_fork },
 	{ "open_close", work_open }, { "pipe", work_pipe },
 };
 
 struct shared {
 	volatile int go;
-	uint64_t done[WORKERS_MAX * 8];	/* a cache line each */
+	uint64_t done[WORKERS_MAX * 8]; /* a cache line each */
 };
 static struct shared *shared;
 static void (*current_work)(void);
@@ -131,7 +132,8 @@ int scale_main(int processors)
 		fprintf(stderr, "bench: --scale takes 1 to %d CPUs\n", WORKERS_MAX);
 		return 2;
 	}
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
 		current_work = works[i].work;
 		for (int workers = 1; workers <= processors; workers *= 2) {

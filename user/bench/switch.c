@@ -15,7 +15,7 @@ enum { BANDWIDTH_CHUNK = 65536, RING_MAX = 16 };
 static pid_t children[RING_MAX];
 static int pipes[RING_MAX + 1][2];
 static int ring_size;
-static volatile unsigned *turn;		/* shared: whose turn it is in the futex ping-pong */
+static volatile unsigned *turn; /* shared: whose turn it is in the futex ping-pong */
 
 static void one_core(void)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PORT_NAME "selene.job"
-#define PORTS "/sys/class/virtio-ports"
+#define PORTS	  "/sys/class/virtio-ports"
 
 enum { WAIT_STEP_MS = 5, WAIT_STEPS = 2000 };
 

@@ -43,7 +43,7 @@ void shell_run(const char *winsize);
 struct job {
 	char **argv, **env;
 	char *cwd;
-	bool serial;		/* the channel is the second serial port */
+	bool serial; /* the channel is the second serial port */
 };
 
 /* Run the job to its end and report it over the channel; false: no channel. */
@@ -57,21 +57,21 @@ void modules_load(const char *list);
 /* ---- channel.c: the frames between init and scripts/run ---- */
 
 enum frame_type {
-	FRAME_STDIN = 1,	/* host to guest */
+	FRAME_STDIN = 1, /* host to guest */
 	FRAME_STDIN_END = 2,
-	FRAME_STDOUT = 17,	/* guest to host */
+	FRAME_STDOUT = 17, /* guest to host */
 	FRAME_STDERR = 18,
-	FRAME_EXIT = 19,	/* u32: 0..255, or 128 + signal */
-	FRAME_REPORT = 20,	/* /proc/selene/audit */
-	FRAME_HELLO = 21,	/* the kernel's release */
-	FRAME_FAILURE = 22,	/* why the job could not start */
+	FRAME_EXIT = 19,    /* u32: 0..255, or 128 + signal */
+	FRAME_REPORT = 20,  /* /proc/selene/audit */
+	FRAME_HELLO = 21,   /* the kernel's release */
+	FRAME_FAILURE = 22, /* why the job could not start */
 };
 
 enum { FRAME_PAYLOAD_MAX = 65536 };
 
 struct frame_header {
 	uint8_t type, zero[3];
-	uint32_t length;	/* little endian, as this machine is */
+	uint32_t length; /* little endian, as this machine is */
 };
 
 /* A frame with its payload in place, so that one write() sends it. */

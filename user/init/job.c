@@ -19,14 +19,14 @@ enum { EXIT_CANNOT_START = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 
 struct running {
 	int channel;
 	pid_t job, feeder;
-	int status;		/* wait status of the job */
+	int status; /* wait status of the job */
 	bool ended;
 	struct pollfd outputs[2];
 };
 
 static void child_signal(int sig)
 {
-	(void)sig;		/* its only use is to end ppoll() */
+	(void)sig; /* its only use is to end ppoll() */
 }
 
 /* In the job's process; an error goes to the pipe @failure, which an exec closes. */
@@ -242,6 +242,6 @@ bool job_run(const struct job *job)
 	report_send(running.channel, before);
 	free(before);
 	exit_send(running.channel, code);
-	tcdrain(running.channel);	/* the serial port's bytes go out before the power does */
+	tcdrain(running.channel); /* the serial port's bytes go out before the power does */
 	return true;
 }

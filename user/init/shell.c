@@ -18,7 +18,7 @@ static void console_path(char *path, size_t size)
 	char *list = file_read("/proc/consoles", NULL);
 	char *chosen = list;
 	snprintf(path, size, "/dev/console");
-	for (char *line = list; line && *line; ) {
+	for (char *line = list; line && *line;) {
 		char *end = strchr(line, '\n');
 		char *flags = strchr(line, '(');
 		char *mark = flags ? strchr(flags, 'C') : NULL;
@@ -64,9 +64,13 @@ static void shell_start(const char *winsize)
 {
 	static char *const argv[] = { "-sh", "-l", NULL };
 	const char *terminal = getenv("TERM");
-	char *env[] = { "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh",
+	char *env[] = { "HOME=/root",
+			"USER=root",
+			"LOGNAME=root",
+			"SHELL=/bin/sh",
 			"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-			NULL, NULL };
+			NULL,
+			NULL };
 	static char term[64] = "TERM=vt102";
 	if (terminal)
 		snprintf(term, sizeof(term), "TERM=%s", terminal);

@@ -145,7 +145,8 @@ static void test_errors(void)
 static void test_exclusive(void)
 {
 	int epoll = instance(), inner = instance(), fd = CHECK_OK(eventfd(0, 0));
-	CHECK_ERRNO(control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT | EPOLLEXCLUSIVE), EINVAL);
+	CHECK_ERRNO(control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT | EPOLLEXCLUSIVE),
+		    EINVAL);
 	CHECK_ERRNO(control(epoll, EPOLL_CTL_ADD, inner, EPOLLIN | EPOLLEXCLUSIVE), EINVAL);
 	CHECK_OK(control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLEXCLUSIVE));
 	CHECK_ERRNO(control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN), EINVAL);
@@ -308,10 +309,10 @@ static void test_workers(void)
 }
 
 static const struct check_case cases[] = {
-	{ "level", test_level },	 { "edge", test_edge },	      { "oneshot", test_oneshot },
-	{ "close", test_close },	 { "errors", test_errors },   { "exclusive", test_exclusive },
-	{ "nested", test_nested },	 { "timeout", test_timeout }, { "signal", test_signal },
-	{ "many", test_many },		 { "workers", test_workers },
+	{ "level", test_level },   { "edge", test_edge },	{ "oneshot", test_oneshot },
+	{ "close", test_close },   { "errors", test_errors },	{ "exclusive", test_exclusive },
+	{ "nested", test_nested }, { "timeout", test_timeout }, { "signal", test_signal },
+	{ "many", test_many },	   { "workers", test_workers },
 };
 
 CHECK_MAIN(cases)

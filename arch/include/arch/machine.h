@@ -2,11 +2,15 @@
 /* The machine as a whole: firmware console, power, interrupt controller. */
 #include <lib/types.h>
 
-enum power_action { POWER_OFF, POWER_RESTART, POWER_FAILURE };	/* FAILURE: off, host sees status 1 */
+enum power_action {
+	POWER_OFF,
+	POWER_RESTART,
+	POWER_FAILURE
+}; /* FAILURE: off, host sees status 1 */
 
 /* Firmware's console, for messages before a driver; any context. */
 void firmware_write(const char *data, size_t size);
-int firmware_read(void);	/* next character, or -EAGAIN; -ENODEV: no such console */
+int firmware_read(void); /* next character, or -EAGAIN; -ENODEV: no such console */
 __noreturn void machine_power(enum power_action action);
 
 /* Find and set up the interrupt controller and the timer from the device tree (boot CPU). */

@@ -4,8 +4,8 @@
  * is decided in kernel/mm alone. <machine/mmu.h> supplies the inline bodies, struct mmu_space and:
  * PAGE_SHIFT, PAGE_SIZE, USER_START, USER_END, MMU_TABLE_SPAN (bytes that a leaf table covers).
  */
-#include <lib/types.h>
 #include <lib/cpumask.h>
+#include <lib/types.h>
 
 /* Who owns the frame of a leaf entry: design.md 3 and kernel/mm/README.md. */
 enum page_state { PAGE_BORROWED, PAGE_OWNED, PAGE_SHARED, PAGE_COW };
@@ -13,18 +13,20 @@ enum page_state { PAGE_BORROWED, PAGE_OWNED, PAGE_SHARED, PAGE_COW };
 /* What the hardware allows. Write implies read. None of READ/WRITE/EXEC: kept but not present. */
 enum page_prot { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXEC = 4, PAGE_USER = 8, PAGE_DEVICE = 16 };
 
-typedef struct { u64 value; } pte_t;
-struct mmu_space;	/* .cpus: struct cpumask of the CPUs that run it, kept by mmu_switch() */
+typedef struct {
+	u64 value;
+} pte_t;
+struct mmu_space; /* .cpus: struct cpumask of the CPUs that run it, kept by mmu_switch() */
 struct tlb_batch;
 
 /* Entries. A is preset, D = W at creation, so the walker never writes (mm-hazards 11). */
 static inline pte_t pte_make(u64 frame, unsigned prot, enum page_state state);
-static inline bool pte_empty(pte_t pte);		/* the whole entry is 0 */
+static inline bool pte_empty(pte_t pte); /* the whole entry is 0 */
 static inline u64 pte_frame(pte_t pte);
-static inline unsigned pte_prot(pte_t pte);		/* enum page_prot bits; 0 when not present */
+static inline unsigned pte_prot(pte_t pte); /* enum page_prot bits; 0 when not present */
 static inline enum page_state pte_state(pte_t pte);
-static inline pte_t pte_get(const pte_t *entry);	/* atomic, acquire */
-static inline void pte_set(pte_t *entry, pte_t pte);	/* atomic, release */
+static inline pte_t pte_get(const pte_t *entry);     /* atomic, acquire */
+static inline void pte_set(pte_t *entry, pte_t pte); /* atomic, release */
 static inline bool pte_cas(pte_t *entry, pte_t expected, pte_t pte);
 
 /* Direct map of all RAM: physical address to kernel pointer and back. */

@@ -3,13 +3,13 @@
 #include <arch/mmu.h>
 
 struct frame;
-enum { TLB_BATCH_PAGES = 32 };		/* above this, everything is flushed */
+enum { TLB_BATCH_PAGES = 32 }; /* above this, everything is flushed */
 
 struct tlb_batch {
 	struct mmu_space *space;
-	vaddr_t start, end;		/* range to flush; start >= end: nothing */
-	bool all;			/* tables were freed, or too many pages */
-	struct frame *tables;		/* frames of freed tables, linked by the port */
+	vaddr_t start, end;   /* range to flush; start >= end: nothing */
+	bool all;	      /* tables were freed, or too many pages */
+	struct frame *tables; /* frames of freed tables, linked by the port */
 };
 
 static inline void tlb_begin(struct tlb_batch *batch, struct mmu_space *space)

@@ -5,10 +5,10 @@
 enum { VDSO_TIME_SHIFT = 32 };
 
 struct vdso_data {
-	uint32_t sequence;		/* odd: being written */
+	uint32_t sequence; /* odd: being written */
 	uint64_t boot_ticks;
-	uint64_t multiplier;		/* ns per tick, times 2^VDSO_TIME_SHIFT */
-	int64_t realtime_offset;	/* ns: CLOCK_REALTIME − CLOCK_MONOTONIC */
+	uint64_t multiplier;	 /* ns per tick, times 2^VDSO_TIME_SHIFT */
+	int64_t realtime_offset; /* ns: CLOCK_REALTIME − CLOCK_MONOTONIC */
 };
 
 /* In the kernel: the page. */

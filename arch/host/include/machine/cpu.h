@@ -1,6 +1,6 @@
 #pragma once
 
-extern struct thread *host_thread;	/* running on the simulated CPU */
+extern struct thread *host_thread; /* running on the simulated CPU */
 extern bool host_interrupts_off;
 
 static inline struct thread *thread_current(void)

@@ -4,9 +4,9 @@
  * Unlike RISC-V's on purpose. A table entry is PTE_USED | frame.
  */
 enum { PAGE_SHIFT = 12, PAGE_SIZE = 1 << PAGE_SHIFT };
-#define MMU_TABLE_SPAN	(512ul * PAGE_SIZE)
-#define USER_START	0x10000ul
-#define USER_END	0x4000000000ul
+#define MMU_TABLE_SPAN (512ul * PAGE_SIZE)
+#define USER_START     0x10000ul
+#define USER_END       0x4000000000ul
 
 enum { PTE_STATE_SHIFT = 8, PTE_USED = 1 << 6 };
 
@@ -15,7 +15,7 @@ struct mmu_space {
 	pte_t *root;
 };
 
-extern unsigned char *host_ram;		/* physical address 0 */
+extern unsigned char *host_ram; /* physical address 0 */
 
 static inline pte_t pte_make(u64 frame, unsigned prot, enum page_state state)
 {

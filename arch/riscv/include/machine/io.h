@@ -9,13 +9,17 @@
 	{                                                                                          \
 		u##bits value;                                                                     \
 		__asm__ volatile(load " %0, 0(%1)\n\tfence i, ir"                                  \
-				 : "=r"(value) : "r"(address) : "memory");                         \
+				 : "=r"(value)                                                     \
+				 : "r"(address)                                                    \
+				 : "memory");                                                      \
 		return value;                                                                      \
 	}                                                                                          \
 	static inline void io_write##bits(volatile void *address, u##bits value)                   \
 	{                                                                                          \
 		__asm__ volatile("fence rw, o\n\t" store " %0, 0(%1)"                              \
-				 : : "r"(value), "r"(address) : "memory");                         \
+				 :                                                                 \
+				 : "r"(value), "r"(address)                                        \
+				 : "memory");                                                      \
 	}
 
 IO_ACCESSORS(8, "lbu", "sb")

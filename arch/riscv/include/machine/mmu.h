@@ -4,25 +4,32 @@
  * V. A kept but not present one has V = 0 and KEPT set in place of all of those, so it is never 0.
  */
 enum { PAGE_SHIFT = 12, PAGE_SIZE = 1 << PAGE_SHIFT };
-#define MMU_TABLE_SPAN		(512ul * PAGE_SIZE)
-#define USER_START		0x10000ul
-#define USER_END		0x4000000000ul
+#define MMU_TABLE_SPAN (512ul * PAGE_SIZE)
+#define USER_START     0x10000ul
+#define USER_END       0x4000000000ul
 
 /* The kernel's half; see arch/riscv/README.md. */
-#define DIRECT_MAP_BASE		0xffffffc000000000ul
-#define DIRECT_MAP_SIZE		(128ul << 30)
-#define DEVICE_WINDOW_BASE	0xffffffe000000000ul
-#define STACK_WINDOW_BASE	0xfffffff000000000ul
-#define WINDOW_SIZE		(1ul << 30)
-#define KERNEL_IMAGE_BASE	0xffffffff80000000ul
+#define DIRECT_MAP_BASE	   0xffffffc000000000ul
+#define DIRECT_MAP_SIZE	   (128ul << 30)
+#define DEVICE_WINDOW_BASE 0xffffffe000000000ul
+#define STACK_WINDOW_BASE  0xfffffff000000000ul
+#define WINDOW_SIZE	   (1ul << 30)
+#define KERNEL_IMAGE_BASE  0xffffffff80000000ul
 
 enum {
-	PTE_V = 1 << 0, PTE_R = 1 << 1, PTE_W = 1 << 2, PTE_X = 1 << 3, PTE_U = 1 << 4,
-	PTE_G = 1 << 5, PTE_A = 1 << 6, PTE_D = 1 << 7,
-	PTE_KEPT = PTE_G,		/* only where V = 0 */
-	PTE_STATE_SHIFT = 8, PTE_FRAME_SHIFT = 10,
+	PTE_V = 1 << 0,
+	PTE_R = 1 << 1,
+	PTE_W = 1 << 2,
+	PTE_X = 1 << 3,
+	PTE_U = 1 << 4,
+	PTE_G = 1 << 5,
+	PTE_A = 1 << 6,
+	PTE_D = 1 << 7,
+	PTE_KEPT = PTE_G, /* only where V = 0 */
+	PTE_STATE_SHIFT = 8,
+	PTE_FRAME_SHIFT = 10,
 };
-#define PTE_FRAME_MASK		((1ul << 44) - 1)
+#define PTE_FRAME_MASK ((1ul << 44) - 1)
 
 struct mmu_space {
 	struct cpumask cpus;
@@ -65,7 +72,8 @@ static inline unsigned pte_prot(pte_t pte)
 	unsigned prot = pte.value >> 1 & (PAGE_READ | PAGE_WRITE | PAGE_EXEC | PAGE_USER);
 
 	static_assert(PTE_R >> 1 == PAGE_READ && PTE_W >> 1 == PAGE_WRITE &&
-		      PTE_X >> 1 == PAGE_EXEC && PTE_U >> 1 == PAGE_USER, "one shift decodes");
+			      PTE_X >> 1 == PAGE_EXEC && PTE_U >> 1 == PAGE_USER,
+		      "one shift decodes");
 	return pte.value & PTE_V ? prot : 0;
 }
 

@@ -3,17 +3,17 @@
 
 /* The port's part of a thread. Assembly knows the offsets: <machine/offsets.h>. */
 struct arch_thread {
-	struct trap_frame *frame;	/* [const] user's, at the top of the kernel stack */
-	unsigned long scratch;		/* trap entry, before there is a frame */
-	vaddr_t stack_bottom;		/* lowest address of the stack that it is on */
+	struct trap_frame *frame; /* [const] user's, at the top of the kernel stack */
+	unsigned long scratch;	  /* trap entry, before there is a frame */
+	vaddr_t stack_bottom;	  /* lowest address of the stack that it is on */
 	struct {
 		unsigned long ra, sp, s[12];
-	} context;			/* while it does not run */
+	} context; /* while it does not run */
 
-	u64 fpu[32];			/* [own cpu] as of the last save */
-	u32 fcsr;			/* [own cpu] follows fpu[]: entry.S */
-	s32 fpu_cpu;			/* [own cpu] CPU whose registers held it last; −1: none */
-	bool fpu_used;			/* [own cpu] false: FS is Off, registers are 0 */
+	u64 fpu[32];   /* [own cpu] as of the last save */
+	u32 fcsr;      /* [own cpu] follows fpu[]: entry.S */
+	s32 fpu_cpu;   /* [own cpu] CPU whose registers held it last; −1: none */
+	bool fpu_used; /* [own cpu] false: FS is Off, registers are 0 */
 };
 
 static inline struct trap_frame *thread_trap_frame(struct thread *thread)

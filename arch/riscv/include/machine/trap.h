@@ -2,16 +2,24 @@
 #include <machine/csr.h>
 
 enum trap_register {
-	REGISTER_PC = 0, REGISTER_RA = 1, REGISTER_SP = 2, REGISTER_GP = 3, REGISTER_TP = 4,
-	REGISTER_S0 = 8, REGISTER_A0 = 10, REGISTER_A1 = 11, REGISTER_A2 = 12, REGISTER_A7 = 17,
+	REGISTER_PC = 0,
+	REGISTER_RA = 1,
+	REGISTER_SP = 2,
+	REGISTER_GP = 3,
+	REGISTER_TP = 4,
+	REGISTER_S0 = 8,
+	REGISTER_A0 = 10,
+	REGISTER_A1 = 11,
+	REGISTER_A2 = 12,
+	REGISTER_A7 = 17,
 };
 
 /* entry.S fills it; <machine/offsets.h> has its layout. */
 struct trap_frame {
-	unsigned long registers[32];	/* pc in the place of x0: the order of Linux's mcontext */
+	unsigned long registers[32]; /* pc in the place of x0: the order of Linux's mcontext */
 	unsigned long status, cause, value;
-	unsigned long argument0;	/* a0 at a system call, before its result */
-	unsigned long link[2];		/* kernel traps: a frame record (fp, pc) for backtraces */
+	unsigned long argument0; /* a0 at a system call, before its result */
+	unsigned long link[2];	 /* kernel traps: a frame record (fp, pc) for backtraces */
 };
 
 static inline long trap_syscall_number(const struct trap_frame *frame)
