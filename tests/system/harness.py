@@ -14,6 +14,9 @@ FAILURE_LINES = 8	# lines that a driver's program may show
 CLEAN = 'audit: clean'
 # Pages that may be gone after a job, for what the kernel rightly keeps (caches that it filled).
 PAGES_KEPT = 64
+# Pages of programs and files and their tables: all go but what init itself has touched meanwhile,
+# which is two buffers of 64 KiB and a few pages.
+PROGRAM_PAGES_KEPT = 40
 
 
 class Test:
@@ -86,6 +89,12 @@ def pages(text):
     return int(found.get('free', 0)) + int(found.get('cached', 0))
 
 
+def program_pages(text):
+    """Frames that programs and files hold, out of an audit's lines."""
+    found = dict(re.findall(r'^(\w+) (\d+)$', text, re.M))
+    return sum(int(found.get(kind, 0)) for kind in ('user', 'object', 'table'))
+
+
 def audit_errors(path, kept):
     """What is wrong with the audit after the job."""
     try:
@@ -98,6 +107,9 @@ def audit_errors(path, kept):
     after, _, before = text.partition('before the job:\n')
     lost = pages(before) - pages(after)
     lines = [f'  pages expected: as before; came: {lost} fewer'] if lost > kept else []
+    held = program_pages(after) - program_pages(before)
+    if held > PROGRAM_PAGES_KEPT:
+        lines.append(f'  pages of programs and files expected: as before; came: {held} more')
     problem = re.search(r'^qemu: .*', text, re.M)
     return lines + ([f'  power-off expected: exit 0; came: {problem.group()}'] if problem else [])
 
