@@ -1,13 +1,10 @@
-/* Terminals as files: creation, reading, writing, polling, and the thread that feeds them. */
-#include <arch/time.h>
-#include <arch/user.h>
+/* Terminals as objects: their life, the console, and the thread that feeds them from the wire. */
 #include <boot/command_line.h>
 #include <boot/initcall.h>
-#include <debug/log.h>
+#include <debug/panic.h>
 #include <dev/tty_internal.h>
 #include <fs/device_node.h>
 #include <lib/errno.h>
-#include <lib/printf.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <proc/process.h>
@@ -34,11 +31,6 @@ static const struct terminal_settings default_settings = {
 	.output_speed = 115200,
 };
 
-struct terminal *terminal_of(struct file *file)
-{
-	return file->private;
-}
-
 void *terminal_private(struct terminal *terminal)
 {
 	return terminal->private;
@@ -61,32 +53,83 @@ const char *terminal_console_name(void)
 	return terminal ? terminal->name : NULL;
 }
 
-struct terminal *terminal_create(const char *name, u64 number, const struct terminal_driver *driver,
-				 void *private)
+struct terminal *terminal_allocate(const char *name, u64 number,
+				   const struct terminal_driver *driver, void *private)
 {
 	struct terminal *terminal = kzalloc(sizeof(*terminal));
 
 	if (!terminal)
 		return NULL;
+	atomic32_set(&terminal->references, 1);
 	strlcpy(terminal->name, name, sizeof(terminal->name));
 	terminal->number = number;
 	terminal->driver = driver;
 	terminal->private = private;
 	terminal->settings = default_settings;
-	spin_init(&terminal->raw_lock, RANK_WAIT);
+	list_init(&terminal->link);
 	mutex_init(&terminal->lock, RANK_TERMINAL);
 	mutex_init(&terminal->output_lock, RANK_TERMINAL);
 	wait_queue_init(&terminal->input_wait);
 	wait_queue_init(&terminal->output_wait);
-	if (device_node_register(name, S_IFCHR | 0620, number, &terminal_file_operations,
-				 terminal)) {
-		kfree(terminal);
-		return NULL;
-	}
+	return terminal;
+}
+
+int terminal_listen(struct terminal *terminal)
+{
+	struct terminal_wire *wire = kmalloc(sizeof(*wire));
+
+	if (!wire)
+		return -ENOMEM;
+	spin_init(&wire->lock, RANK_WAIT);
+	wire->head = wire->tail = 0;
+	terminal->wire = wire;
 	mutex_lock(&terminals_lock);
 	list_add_tail(&terminals, &terminal->link);
 	mutex_unlock(&terminals_lock);
+	return 0;
+}
+
+struct terminal *terminal_create(const char *name, u64 number, const struct terminal_driver *driver,
+				 void *private)
+{
+	struct terminal *terminal = terminal_allocate(name, number, driver, private);
+
+	if (!terminal)
+		return NULL;
+	/* The node's reference is the first one: such a terminal stays for good. */
+	if (terminal_listen(terminal) ||
+	    device_node_register(name, S_IFCHR | 0620, number, &terminal_file_operations,
+				 terminal)) {
+		terminal_put(terminal);
+		return NULL;
+	}
 	return terminal;
+}
+
+void terminal_get(struct terminal *terminal)
+{
+	atomic32_inc(&terminal->references);
+}
+
+void terminal_put(struct terminal *terminal)
+{
+	if (!atomic32_dec_and_test(&terminal->references))
+		return;
+	assert(!terminal->session && !terminal->opens);
+	if (terminal->wire) {
+		mutex_lock(&terminals_lock);
+		list_remove(&terminal->link);
+		mutex_unlock(&terminals_lock);
+		kfree(terminal->wire);
+	}
+	if (terminal->driver->release)
+		terminal->driver->release(terminal);
+	kfree(terminal);
+}
+
+unsigned terminal_opens(struct terminal *terminal)
+{
+	return READ_ONCE(terminal->opens);
 }
 
 bool terminal_set_console(struct terminal *terminal, bool preferred)
@@ -97,6 +140,9 @@ bool terminal_set_console(struct terminal *terminal, bool preferred)
 	mutex_lock(&terminals_lock);
 	better = rank > console_rank;
 	if (better) {
+		if (console)
+			terminal_put(console);
+		terminal_get(terminal);
 		store_release(&console, terminal);
 		console_rank = rank;
 	}
@@ -122,12 +168,13 @@ COMMAND_LINE("console", set_console);
 
 void terminal_input(struct terminal *terminal, const u8 *data, size_t size)
 {
-	unsigned long state = spin_lock_irqsave(&terminal->raw_lock);
+	struct terminal_wire *wire = terminal->wire;
+	unsigned long state = spin_lock_irqsave(&wire->lock);
 
 	/* A full ring loses the newest bytes, as a slow reader's UART would. */
-	for (size_t i = 0; i < size && terminal->raw_tail - terminal->raw_head < TERMINAL_RAW; i++)
-		terminal->raw[terminal->raw_tail++ % TERMINAL_RAW] = data[i];
-	spin_unlock_irqrestore(&terminal->raw_lock, state);
+	for (size_t i = 0; i < size && wire->tail - wire->head < TERMINAL_RAW; i++)
+		wire->raw[wire->tail++ % TERMINAL_RAW] = data[i];
+	spin_unlock_irqrestore(&wire->lock, state);
 	wait_wake_all(&raw_wait);
 }
 
@@ -141,14 +188,14 @@ void terminal_input_changed(struct terminal *terminal)
 	wait_wake_all(&terminal->input_wait);
 }
 
-static size_t take_raw(struct terminal *terminal, u8 *data, size_t size)
+static size_t take_raw(struct terminal_wire *wire, u8 *data, size_t size)
 {
-	unsigned long state = spin_lock_irqsave(&terminal->raw_lock);
+	unsigned long state = spin_lock_irqsave(&wire->lock);
 	size_t count = 0;
 
-	while (count < size && terminal->raw_head != terminal->raw_tail)
-		data[count++] = terminal->raw[terminal->raw_head++ % TERMINAL_RAW];
-	spin_unlock_irqrestore(&terminal->raw_lock, state);
+	while (count < size && wire->head != wire->tail)
+		data[count++] = wire->raw[wire->head++ % TERMINAL_RAW];
+	spin_unlock_irqrestore(&wire->lock, state);
 	return count;
 }
 
@@ -160,7 +207,7 @@ static bool feed_terminals(void)
 
 	mutex_lock(&terminals_lock);
 	list_for_each_entry(terminal, &terminals, link) {
-		size_t count = take_raw(terminal, data, sizeof(data));
+		size_t count = take_raw(terminal->wire, data, sizeof(data));
 
 		if (!count)
 			continue;
@@ -180,7 +227,7 @@ static bool raw_pending(void)
 
 	mutex_lock(&terminals_lock);
 	list_for_each_entry(terminal, &terminals, link)
-		pending |= READ_ONCE(terminal->raw_head) != READ_ONCE(terminal->raw_tail);
+		pending |= READ_ONCE(terminal->wire->head) != READ_ONCE(terminal->wire->tail);
 	mutex_unlock(&terminals_lock);
 	return pending;
 }
@@ -194,249 +241,11 @@ static void terminal_thread(void *unused)
 	}
 }
 
-/* Files. */
-
-static int terminal_open(struct vnode *vnode, struct file *file)
-{
-	struct terminal *terminal = terminal_of(file);
-
-	if (terminal->hung_up)
-		return -EIO;
-	if (!(file->flags & O_NOCTTY) && (file->flags & O_ACCMODE) != O_WRONLY)
-		terminal_acquire(terminal);
-	return 0;
-}
-
-/* Copy what is readable, at most one line when canonical. The terminal is locked. */
-static size_t take_input(struct terminal *terminal, u8 *data, size_t size)
-{
-	bool canonical = terminal_flag_local(terminal, ICANON);
-	u32 limit = canonical ? terminal->line_start : terminal->input_tail;
-	size_t count = 0;
-
-	while (count < size && terminal->input_head != limit) {
-		u32 at = terminal->input_head++ % TERMINAL_INPUT;
-
-		if (terminal->marks[at] == INPUT_END_OF_FILE) {
-			if (canonical)
-				return count;
-			continue;
-		}
-		data[count++] = terminal->input[at];
-		if (terminal->marks[at] == INPUT_LINE_END && canonical)
-			return count;
-	}
-	/* An end of file right behind what filled the buffer ends this read, not the next one too. */
-	if (canonical && count && terminal->input_head != limit &&
-	    terminal->marks[terminal->input_head % TERMINAL_INPUT] == INPUT_END_OF_FILE)
-		terminal->input_head++;
-	return count;
-}
-
-/* Wait for as many bytes as VMIN and VTIME ask (termios(3)). The terminal is locked on return. */
-static int wait_for_input(struct terminal *terminal, struct file *file, size_t wanted)
-{
-	struct waiter waiter;
-	u64 deadline = WAIT_FOREVER;
-	int error = 0;
-
-	wait_begin(&terminal->input_wait, &waiter);
-	mutex_lock(&terminal->lock);
-	for (u32 before = ~0u;;) {
-		bool canonical = terminal_flag_local(terminal, ICANON);
-		u32 minimum = canonical ? 1 : terminal->settings.characters[VMIN];
-		u32 tenths = canonical ? 0 : terminal->settings.characters[VTIME];
-		u32 ready = terminal_readable(terminal);
-
-		if (ready >= MIN((size_t)MAX(minimum, 1u), wanted) || terminal->hung_up)
-			break;
-		if (!canonical && minimum == 0 && tenths == 0)
-			break;
-		if (file->flags & O_NONBLOCK) {
-			error = ready && !canonical ? 0 : -EAGAIN;
-			break;
-		}
-		/* Spurious wake-ups leave the time-out as it is; each new byte starts it again. */
-		if (tenths && (minimum == 0 || ready) && ready != before)
-			deadline = time_now() + tenths * 100000000ull;
-		before = ready;
-		mutex_unlock(&terminal->lock);
-		error = wait_sleep(&waiter, deadline, WAIT_INTERRUPTIBLE);
-		if (!error)
-			error = terminal_job_check(terminal, SIGTTIN);
-		mutex_lock(&terminal->lock);
-		if (error == -ETIMEDOUT) {
-			error = 0;
-			break;
-		}
-		if (error == -EINTR)
-			error = -ERESTARTSYS;
-		if (error)
-			break;
-	}
-	wait_end(&waiter);
-	return error;
-}
-
-static ssize_t terminal_read(struct file *file, struct io_iterator *iterator, s64 *position)
-{
-	struct terminal *terminal = terminal_of(file);
-	ssize_t total = 0;
-	u8 data[256];
-	int error = terminal_job_check(terminal, SIGTTIN);
-
-	if (error)
-		return error;
-	if (!iterator->left)
-		return 0;
-	error = wait_for_input(terminal, file, iterator->left);
-	while (!error && iterator->left) {
-		size_t count = take_input(terminal, data, MIN(iterator->left, sizeof(data)));
-		bool line = count && data[count - 1] == '\n';
-		bool canonical = terminal_flag_local(terminal, ICANON);
-
-		if (!count)
-			break;
-		mutex_unlock(&terminal->lock);
-		if (io_copy(iterator, data, count) < count)
-			error = -EFAULT;
-		total += count;
-		mutex_lock(&terminal->lock);
-		if (canonical && (line || count < sizeof(data)))
-			break;
-	}
-	mutex_unlock(&terminal->lock);
-	return total && error != -EFAULT ? total : error;
-}
-
-/* Output waits for the driver without the terminal's lock, so that input and ^C go on. */
-static ssize_t write_chunk(struct terminal *terminal, struct file *file, const u8 *data,
-			   size_t size)
-{
-	struct waiter waiter;
-	size_t done = 0;
-	int error = 0;
-
-	wait_begin(&terminal->output_wait, &waiter);
-	for (;;) {
-		mutex_lock_nested(&terminal->lock);
-		if (terminal->hung_up)
-			error = -EIO;
-		else if (!terminal->stopped)
-			done += terminal_output(terminal, data + done, size - done);
-		mutex_unlock(&terminal->lock);
-		if (error || done == size)
-			break;
-		error = file->flags & O_NONBLOCK
-				? -EAGAIN
-				: wait_sleep(&waiter, WAIT_FOREVER, WAIT_INTERRUPTIBLE);
-		if (error)
-			break;
-	}
-	wait_end(&waiter);
-	if (error == -EINTR)
-		error = -ERESTARTSYS;
-	return done ? (ssize_t)done : error;
-}
-
-static ssize_t terminal_write(struct file *file, struct io_iterator *iterator, s64 *position)
-{
-	struct terminal *terminal = terminal_of(file);
-	ssize_t total = 0, done;
-	u8 data[512];
-	int error = 0;
-
-	if (terminal_flag_local(terminal, TOSTOP))
-		error = terminal_job_check(terminal, SIGTTOU);
-	if (!error)
-		error = mutex_lock_interruptible(&terminal->output_lock) ? -ERESTARTSYS : 0;
-	if (error)
-		return error;
-	while (iterator->left) {
-		size_t count = io_copy(iterator, data, MIN(iterator->left, sizeof(data)));
-
-		if (!count) {
-			error = -EFAULT;
-			break;
-		}
-		done = write_chunk(terminal, file, data, count);
-		if (done < 0) {
-			error = done;
-			break;
-		}
-		total += done;
-		if ((size_t)done < count)
-			break;
-	}
-	mutex_unlock(&terminal->output_lock);
-	return total ? total : error;
-}
-
-static u32 terminal_poll(struct file *file, struct poll_table *table)
-{
-	struct terminal *terminal = terminal_of(file);
-	u32 events = 0, minimum = 1;
-
-	poll_wait(file, &terminal->input_wait, table);
-	poll_wait(file, &terminal->output_wait, table);
-	mutex_lock(&terminal->lock);
-	if (!terminal_flag_local(terminal, ICANON) && !terminal->settings.characters[VTIME])
-		minimum = MAX(terminal->settings.characters[VMIN], (u8)1);
-	if (terminal_readable(terminal) >= minimum)
-		events |= POLLIN | POLLRDNORM;
-	if (terminal->hung_up)
-		events |= POLLHUP | POLLIN | POLLRDNORM;
-	if (!terminal->stopped)
-		events |= POLLOUT | POLLWRNORM;
-	mutex_unlock(&terminal->lock);
-	return events;
-}
-
-const struct file_operations terminal_file_operations = {
-	.open = terminal_open,
-	.read = terminal_read,
-	.write = terminal_write,
-	.poll = terminal_poll,
-	.ioctl = terminal_ioctl,
-};
-
-/* /dev/tty is the controlling terminal, /dev/console the kernel's; both are looked up at open. */
-static int current_terminal_open(struct vnode *vnode, struct file *file)
-{
-	struct terminal *terminal = process_current()->terminal;
-
-	if (!terminal)
-		return -ENXIO;
-	file->private = terminal;
-	file->operations = &terminal_file_operations;
-	return terminal->hung_up ? -EIO : 0;
-}
-
-static int console_open(struct vnode *vnode, struct file *file)
-{
-	struct terminal *terminal = terminal_console();
-
-	if (!terminal)
-		return -ENODEV;
-	file->private = terminal;
-	file->operations = &terminal_file_operations;
-	return 0;
-}
-
-static const struct file_operations current_terminal_operations = { .open = current_terminal_open };
-static const struct file_operations console_operations = { .open = console_open };
-
 static int terminal_start(void)
 {
 	struct thread *thread;
-	int error;
+	int error = terminal_files_register();
 
-	error = device_node_register("tty", S_IFCHR | 0666, DEVICE_NUMBER(MAJOR_CONSOLE, 0),
-				     &current_terminal_operations, NULL);
-	if (!error)
-		error = device_node_register("console", S_IFCHR | 0600,
-					     DEVICE_NUMBER(MAJOR_CONSOLE, 1), &console_operations,
-					     NULL);
 	thread = thread_create("terminal", terminal_thread, NULL);
 	if (!thread)
 		return -ENOMEM;

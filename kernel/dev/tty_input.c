@@ -59,7 +59,7 @@ static bool append(struct terminal *terminal, u8 byte, enum input_mark mark)
 static void bell_when_full(struct terminal *terminal)
 {
 	if (terminal->settings.input & IMAXBEL)
-		terminal_put(terminal, "\a", 1);
+		terminal_print(terminal, "\a", 1);
 }
 
 /* Columns that the edited bytes up to @end take on the screen, counted from where the line began. */
@@ -98,7 +98,7 @@ static bool erase_character(struct terminal *terminal)
 		u32 after = column_at(terminal, terminal->input_tail);
 
 		while (before-- > after)
-			terminal_put(terminal, "\b \b", 3);
+			terminal_print(terminal, "\b \b", 3);
 	}
 	return true;
 }
@@ -133,14 +133,14 @@ static void erase_line(struct terminal *terminal, u8 byte)
 	terminal->input_tail = terminal->line_start;
 	terminal_echo(terminal, byte);
 	if (terminal_flag_local(terminal, ECHOK))
-		terminal_put(terminal, "\n", 1);
+		terminal_print(terminal, "\n", 1);
 	terminal->line_column = terminal->column;
 }
 
 static void reprint_line(struct terminal *terminal, u8 byte)
 {
 	terminal_echo(terminal, byte);
-	terminal_put(terminal, "\n", 1);
+	terminal_print(terminal, "\n", 1);
 	terminal->line_column = 0;
 	for (u32 at = terminal->line_start; at != terminal->input_tail; at++)
 		terminal_echo(terminal, terminal->input[at % TERMINAL_INPUT]);
@@ -237,7 +237,7 @@ static void canonical_character(struct terminal *terminal, u8 byte)
 		return;
 	if (byte == '\n') {
 		if (terminal_flag_local(terminal, ECHO) || terminal_flag_local(terminal, ECHONL))
-			terminal_put(terminal, "\n", 1);
+			terminal_print(terminal, "\n", 1);
 		end_line(terminal, byte, INPUT_LINE_END);
 	} else if (is_character(terminal, VEOL, byte) ||
 		   (is_character(terminal, VEOL2, byte) && extended)) {
@@ -273,7 +273,7 @@ static void input_character(struct terminal *terminal, u8 byte)
 	    terminal_flag_local(terminal, ICANON)) {
 		terminal->literal_next = true;
 		if (terminal_flag_local(terminal, ECHO) && terminal_flag_local(terminal, ECHOCTL))
-			terminal_put(terminal, "^\b", 2);
+			terminal_print(terminal, "^\b", 2);
 		return;
 	}
 	if (terminal_flag_local(terminal, ICANON))

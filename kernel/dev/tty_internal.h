@@ -2,13 +2,16 @@
 /*
  * What the parts of the terminal share.
  *
- *   tty.c         the object: files, reading, polling        tty_input.c   line discipline: editing
- *   tty_output.c  output processing and echo                 tty_ioctl.c   ioctl_tty(2)
- *   tty_job.c     sessions, foreground groups, hang-up
+ *   tty.c         the object, input from the wire            tty_file.c    open, read, write, poll
+ *   tty_input.c   line discipline: editing                   tty_output.c  output processing and echo
+ *   tty_job.c     sessions, foreground groups, hang-up       tty_ioctl.c   ioctl_tty(2)
  *
  * Locks: the terminal's mutex guards its settings, cooked input and job control. Drivers deliver
  * input in interrupts, so it first goes to a raw ring under a spinlock; one kernel thread runs the line
  * discipline of all terminals on it. Order: terminal → process tree.
+ *
+ * Life: an open file counts its terminal, and a session counts its controlling one. While the process
+ * tree is locked, process->terminal is therefore there: leaving a session clears it in all members first.
  */
 #include <dev/tty.h>
 #include <fs/file.h>
@@ -99,16 +102,28 @@ enum { TERMINAL_INPUT = 4096, TERMINAL_RAW = 4096 };
 /* What a byte of cooked input is. */
 enum input_mark { INPUT_DATA, INPUT_LINE_END, INPUT_END_OF_FILE };
 
+/* What comes from interrupts, until the terminals' thread takes it. */
+struct terminal_wire {
+	struct spinlock lock;  /* RANK_WAIT, interrupts off */
+	u32 head, tail;	       /* [lock] free-running */
+	u8 raw[TERMINAL_RAW];  /* [lock] ring */
+};
+
+/* file->private of an open terminal. */
+struct terminal_file {
+	struct terminal *terminal; /* [const] counted */
+	u32 hangups;		   /* [const] terminal->hangups when it was opened */
+	bool console;		   /* [const] opened as /dev/console: no hang-up ends it */
+};
+
 struct terminal {
+	struct atomic32 references;
 	char name[32];			      /* [const] */
 	u64 number;			      /* [const] DEVICE_NUMBER */
 	const struct terminal_driver *driver; /* [const] */
 	void *private;			      /* [const] */
-	struct list_node link;		      /* [terminals lock] */
-
-	struct spinlock raw_lock; /* RANK_WAIT, interrupts off */
-	u8 raw[TERMINAL_RAW];	  /* [raw_lock] ring */
-	u32 raw_head, raw_tail;	  /* [raw_lock] free-running */
+	struct list_node link;		      /* [terminals lock] when there is a wire */
+	struct terminal_wire *wire;	      /* [const] NULL: input comes without interrupts */
 
 	struct mutex lock;		   /* RANK_TERMINAL */
 	struct terminal_settings settings; /* [lock] */
@@ -122,7 +137,10 @@ struct terminal {
 	u8 rest[8];		 /* [lock] expanded output that the driver had no room for */
 	u8 rest_size;		 /* [lock] */
 	bool stopped;		 /* [lock] ^S */
-	bool hung_up;		 /* [lock] */
+	bool hung_up;		 /* [lock] for good */
+	bool exclusive;		 /* [lock] TIOCEXCL */
+	unsigned opens;		 /* [lock; atomic read] open files */
+	u32 hangups;		 /* [lock; atomic read] files opened before the last one are dead */
 	s32 session, foreground; /* [lock] 0: none */
 
 	struct mutex output_lock; /* RANK_TERMINAL: one writer at a time; before lock */
@@ -135,11 +153,15 @@ static inline bool terminal_flag_local(const struct terminal *terminal, u32 flag
 }
 
 /* tty.c */
-extern const struct file_operations terminal_file_operations;
-struct terminal *terminal_of(struct file *file);
 struct terminal *terminal_console(void); /* NULL: none */
 /* Wake readers and pollers. */
 void terminal_input_changed(struct terminal *terminal);
+
+/* tty_file.c */
+extern const struct file_operations terminal_file_operations;
+struct terminal *terminal_of(struct file *file);
+bool terminal_file_is_hung_up(struct file *file);
+int terminal_files_register(void); /* /dev/tty and /dev/console */
 
 /* tty_input.c: the terminal is locked. */
 void terminal_discipline(struct terminal *terminal, const u8 *data, size_t size);
@@ -153,7 +175,7 @@ void terminal_mode_changed(struct terminal *terminal, u32 old_local);
 /* Process @size bytes of output; how many of @data were consumed before the driver was full. */
 size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size);
 void terminal_echo(struct terminal *terminal, u8 byte); /* ^X form for control characters */
-void terminal_put(struct terminal *terminal, const char *text, size_t size);
+void terminal_print(struct terminal *terminal, const char *text, size_t size);
 
 /* tty_ioctl.c */
 long terminal_ioctl(struct file *file, unsigned command, unsigned long argument);
@@ -164,8 +186,8 @@ long terminal_ioctl(struct file *file, unsigned command, unsigned long argument)
  * an orphaned group or (SIGTTIN) an ignored signal, or -ERESTARTSYS after the signal was sent.
  */
 int terminal_job_check(struct terminal *terminal, int signo);
-/* At open: a session leader without terminal gets this one. */
-void terminal_acquire(struct terminal *terminal);
-long terminal_job_ioctl(struct terminal *terminal, unsigned command, unsigned long argument);
+/* @file: the terminal's own, or that of the master of a pseudo-terminal. */
+long terminal_job_ioctl(struct terminal *terminal, struct file *file, unsigned command,
+			unsigned long argument);
 /* The terminal is locked. */
 void terminal_signal_foreground(struct terminal *terminal, int signo);

@@ -3,7 +3,7 @@
 #include <dev/tty_internal.h>
 #include <lib/errno.h>
 #include <lib/string.h>
-#include <proc/process.h>
+#include <proc/credentials.h>
 
 enum { /* asm-generic/ioctls.h */
        TCGETS = 0x5401,
@@ -39,7 +39,8 @@ enum { /* asm-generic/ioctls.h */
 #define TCSETS2	 0x402c542bu
 #define TCSETSW2 0x402c542cu
 #define TCSETSF2 0x402c542du
-#define TIOCGDEV 0x80045432u
+#define TIOCGDEV  0x80045432u
+#define TIOCGEXCL 0x80045440u
 
 enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH };
 enum { TCOOFF, TCOON, TCIOFF, TCION };
@@ -62,8 +63,10 @@ static size_t output_pending(struct terminal *terminal)
 /* tcdrain(3): until all that was written is on the wire. */
 static long drain(struct terminal *terminal)
 {
+	u32 hangups = READ_ONCE(terminal->hangups);
 	int error = wait_event_interruptible(&terminal->output_wait,
-					     !output_pending(terminal) || terminal->hung_up);
+					     !output_pending(terminal) || terminal->hung_up ||
+						     hangups != READ_ONCE(terminal->hangups));
 
 	return error == -EINTR ? -ERESTARTSYS : error;
 }
@@ -157,7 +160,7 @@ static long flow(struct terminal *terminal, unsigned long action)
 	if (action == TCOOFF || action == TCOON)
 		terminal->stopped = action == TCOOFF;
 	else
-		terminal_put(
+		terminal_print(
 			terminal,
 			(char *)&terminal->settings.characters[action == TCIOFF ? VSTOP : VSTART],
 			1);
@@ -186,8 +189,8 @@ long terminal_ioctl(struct file *file, unsigned command, unsigned long argument)
 	struct terminal *terminal = terminal_of(file);
 	long result;
 
-	if (terminal->hung_up)
-		return -EIO;
+	if (terminal_file_is_hung_up(file))
+		return command == TIOCSPGRP ? -ENOTTY : -EIO;
 	switch (command) {
 	case TCGETS:
 		return get_settings(terminal, argument, TERMIOS_SIZE);
@@ -224,8 +227,21 @@ long terminal_ioctl(struct file *file, unsigned command, unsigned long argument)
 		return put_word(argument, 0);
 	case TIOCGDEV:
 		return put_word(argument, terminal->number);
+	case TIOCEXCL:
+	case TIOCNXCL:
+		mutex_lock(&terminal->lock);
+		terminal->exclusive = command == TIOCEXCL;
+		mutex_unlock(&terminal->lock);
+		return 0;
+	case TIOCGEXCL:
+		return put_word(argument, terminal->exclusive);
+	case TIOCVHANGUP:
+		if (!credentials_capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		terminal_hangup(terminal, false);
+		return 0;
 	}
-	result = terminal_job_ioctl(terminal, command, argument);
+	result = terminal_job_ioctl(terminal, file, command, argument);
 	if (result == -ENOTTY && terminal->driver->ioctl)
 		result = terminal->driver->ioctl(terminal, command, argument);
 	return result;

@@ -100,7 +100,7 @@ size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size)
 	return done;
 }
 
-void terminal_put(struct terminal *terminal, const char *text, size_t size)
+void terminal_print(struct terminal *terminal, const char *text, size_t size)
 {
 	terminal_output(terminal, (const u8 *)text, size);
 }

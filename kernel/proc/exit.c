@@ -107,7 +107,6 @@ static void release_resources(struct process *process)
 	struct directory_context *directory = process->directory;
 	struct file_table *files = process->files;
 	struct space *space = process->space;
-	struct terminal *terminal = process->terminal;
 	unsigned long state;
 
 	timer_stop_sync(&process->real_timer);
@@ -118,8 +117,8 @@ static void release_resources(struct process *process)
 	if (space)
 		space_leave(space);
 	process_vfork_done(process);
-	if (terminal && process->id == process->session_id)
-		terminal_session_exit(terminal);
+	if (process->id == process->session_id)
+		terminal_session_exit();
 	state = tree_lock();
 	process->files = NULL;
 	process->directory = NULL;
