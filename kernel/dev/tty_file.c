@@ -127,7 +127,8 @@ static int wait_for_input(struct terminal *terminal, struct file *file, size_t w
 		u32 tenths = canonical ? 0 : terminal->settings.characters[VTIME];
 		u32 ready = terminal_readable(terminal);
 
-		if (ready >= MIN((size_t)MAX(minimum, 1u), wanted) || terminal_file_is_hung_up(file))
+		if (ready >= MIN((size_t)MAX(minimum, 1u), wanted) ||
+		    terminal_file_is_hung_up(file))
 			break;
 		if (!canonical && minimum == 0 && tenths == 0)
 			break;

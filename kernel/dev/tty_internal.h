@@ -104,9 +104,9 @@ enum input_mark { INPUT_DATA, INPUT_LINE_END, INPUT_END_OF_FILE };
 
 /* What comes from interrupts, until the terminals' thread takes it. */
 struct terminal_wire {
-	struct spinlock lock;  /* RANK_WAIT, interrupts off */
-	u32 head, tail;	       /* [lock] free-running */
-	u8 raw[TERMINAL_RAW];  /* [lock] ring */
+	struct spinlock lock; /* RANK_WAIT, interrupts off */
+	u32 head, tail;	      /* [lock] free-running */
+	u8 raw[TERMINAL_RAW]; /* [lock] ring */
 };
 
 /* file->private of an open terminal. */

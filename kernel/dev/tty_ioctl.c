@@ -35,10 +35,10 @@ enum { /* asm-generic/ioctls.h */
        TIOCGSID = 0x5429,
        TIOCVHANGUP = 0x5437,
 };
-#define TCGETS2	 0x802c542au
-#define TCSETS2	 0x402c542bu
-#define TCSETSW2 0x402c542cu
-#define TCSETSF2 0x402c542du
+#define TCGETS2	  0x802c542au
+#define TCSETS2	  0x402c542bu
+#define TCSETSW2  0x402c542cu
+#define TCSETSF2  0x402c542du
 #define TIOCGDEV  0x80045432u
 #define TIOCGEXCL 0x80045440u
 

@@ -99,9 +99,9 @@ struct process {
 	struct wait_queue signal_wait;	      /* signalfd, sigtimedwait */
 	struct wait_queue exit_wait;	      /* pidfd */
 
-	struct terminal *terminal;	    /* [tree] controlling terminal; the session counts it */
+	struct terminal *terminal; /* [tree] controlling terminal; the session counts it */
 	s32 hangup_group; /* [tree] foreground group of a terminal that was cut: dev/tty_job.c */
-	u64 start_time;			    /* [const] ns */
+	u64 start_time;	  /* [const] ns */
 	u64 children_user, children_system; /* [tree] ns, of reaped children */
 	u64 dead_user, dead_system;	    /* [tree] ns, of ended threads */
 	struct timer real_timer;	    /* ITIMER_REAL */
