@@ -1,5 +1,6 @@
 #include <debug/panic.h>
 #include <mm/batch.h>
+#include <mm/hazard.h>
 #include <mm/ownership.h>
 #include <mm/table.h>
 #include <sched/cpu.h>
@@ -42,10 +43,13 @@ bool release_add(struct release_batch *batch, vaddr_t address, pte_t pte)
 
 void release_commit(struct release_batch *batch)
 {
-	tlb_commit(&batch->tlb);
+	if (!BROKEN(RULE_8_UNMAP_FLUSHES))
+		tlb_commit(&batch->tlb);
 	frame_free_chain(batch->owned);
 	for (unsigned i = 0; i < batch->count; i++)
 		ownership_release(batch->counted[i]);
+	if (BROKEN(RULE_8_UNMAP_FLUSHES))
+		tlb_commit(&batch->tlb);
 	batch->owned = NULL;
 	batch->count = 0;
 	tlb_begin(&batch->tlb, batch->tlb.space);

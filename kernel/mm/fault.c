@@ -13,6 +13,7 @@
 #include <debug/log.h>
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 #include <sched/cpu.h>
 
@@ -34,7 +35,8 @@ void frame_sync_icache(struct frame *frame)
 {
 	if (atomic32_read_acquire(&frame->flags) & FRAME_ICACHE_SYNCED)
 		return;
-	icache_sync_all();
+	if (!BROKEN(RULE_10_SYNC_ICACHE))
+		icache_sync_all();
 	atomic32_fetch_or(&frame->flags, FRAME_ICACHE_SYNCED);
 }
 
@@ -50,7 +52,7 @@ static bool entry_install(struct fault *fault, pte_t expected, pte_t pte)
 	bool same;
 
 	spin_lock(lock);
-	same = pte_get(fault->entry).value == expected.value;
+	same = pte_get(fault->entry).value == expected.value || BROKEN(RULE_REPLACE_CHECKS);
 	if (same)
 		pte_set(fault->entry, pte);
 	spin_unlock(lock);
@@ -139,7 +141,7 @@ static void around_sync_icache(struct around *around)
 		if (frame)
 			synced &= (atomic32_read_acquire(&frame->flags) & FRAME_ICACHE_SYNCED) != 0;
 	}
-	if (synced)
+	if (synced || BROKEN(RULE_10_SYNC_ICACHE))
 		return;
 	icache_sync_all();
 	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
@@ -233,6 +235,8 @@ static int fault_object(struct fault *fault)
 	error = object_page_locked(object, index, true, &frame);
 	if (error)
 		goto out;
+	if (BROKEN(RULE_2_FAULT_LOCKS_OBJECT))
+		mutex_unlock(&object->lock);
 	if (frame->object != object) { /* truncated while it was read in */
 		frame_put(frame);
 		error = -EAGAIN;
@@ -241,9 +245,34 @@ static int fault_object(struct fault *fault)
 	} else {
 		error = fault_show_page(fault, frame);
 	}
+	if (BROKEN(RULE_2_FAULT_LOCKS_OBJECT))
+		return error;
 out:
 	mutex_unlock(&object->lock);
 	return error;
+}
+
+/* No CPU that runs the space shows the fault's page as it was. */
+static void flush_page(struct fault *fault)
+{
+	struct tlb_batch batch;
+
+	if (BROKEN(RULE_REPLACE_FLUSHES_ALL)) {
+		tlb_flush_local(fault->address);
+		return;
+	}
+	tlb_begin(&batch, &fault->space->mmu);
+	tlb_add(&batch, fault->address);
+	tlb_commit(&batch);
+}
+
+/* The count that fault_replace() holds, and the entry's unless a truncate took that. */
+static void drop_replaced(struct frame *frame, bool entry)
+{
+	if (entry)
+		frame_put(frame);
+	if (!BROKEN(RULE_2_REPLACE_COUNTS))
+		frame_put(frame);
 }
 
 /*
@@ -254,11 +283,11 @@ out:
 static int fault_replace(struct fault *fault, pte_t old)
 {
 	bool zero = pte_state(old) == PAGE_BORROWED;
-	pte_t broken = pte_make(pte_frame(old), 0, pte_state(old));
+	pte_t broken = BROKEN(RULE_BREAK_BEFORE_MAKE) ? old
+						      : pte_make(pte_frame(old), 0, pte_state(old));
 	struct frame *from = frame_of(pte_frame(old));
 	struct frame *copy = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER, 0);
 	struct spinlock *lock = pte_lock(fault->entry);
-	struct tlb_batch batch;
 	int error;
 
 	if (!copy)
@@ -269,21 +298,22 @@ static int fault_replace(struct fault *fault, pte_t old)
 		frame_free(copy, 0);
 		return -EAGAIN;
 	}
-	if (!zero)
+	if (!zero && !BROKEN(RULE_2_REPLACE_COUNTS))
 		frame_get(from);
 	pte_set(fault->entry, broken);
 	spin_unlock(lock);
 
-	tlb_begin(&batch, &fault->space->mmu);
-	tlb_add(&batch, fault->address);
-	tlb_commit(&batch);
+	if (!zero && BROKEN(RULE_DROP_AFTER_FLUSH))
+		drop_replaced(from, true);
+	if (!BROKEN(RULE_BREAK_BEFORE_MAKE))
+		flush_page(fault);
 	if (!zero)
 		page_copy(frame_data(copy), frame_data(from));
 	error = install_owned(fault, broken, copy);
-	if (!zero && !error)
-		frame_put(from); /* the entry's count */
-	if (!zero)
-		frame_put(from);
+	if (BROKEN(RULE_BREAK_BEFORE_MAKE))
+		flush_page(fault);
+	if (!zero && !BROKEN(RULE_DROP_AFTER_FLUSH))
+		drop_replaced(from, !error);
 	return error;
 }
 
@@ -328,8 +358,9 @@ static int fault_spurious(struct fault *fault, pte_t pte)
 					   .pte = pte.value,
 					   .since = now };
 	count = ++seen->count;
-	tlb_flush_local(fault->address);
-	if (count >= SPURIOUS_LOUD)
+	if (!BROKEN(RULE_9_SPURIOUS_FLUSH))
+		tlb_flush_local(fault->address);
+	if (count >= SPURIOUS_LOUD && !BROKEN(RULE_9_SPURIOUS_FLUSH))
 		tlb_flush_local_all();
 	irq_restore(irq);
 	if (count == SPURIOUS_LOUD)
@@ -344,6 +375,10 @@ static bool may_claim(pte_t pte)
 {
 	struct frame *frame = frame_of(pte_frame(pte));
 
+	if (BROKEN(RULE_CLAIM_LAST))
+		return false;
+	if (BROKEN(RULE_2_CACHE_COUNTS) && frame->kind == FRAME_OBJECT)
+		return frame_references(frame) == 2;
 	return frame->kind == FRAME_USER && frame_references(frame) == 1;
 }
 
@@ -358,7 +393,8 @@ static int fault_present(struct fault *fault)
 	spin_lock(lock);
 	pte = pte_get(fault->entry);
 	state = pte_state(pte);
-	if (pte_empty(pte) || (!pte_prot(pte) && fault->mapping->prot && !fault->force)) {
+	if (pte_empty(pte) || (!pte_prot(pte) && fault->mapping->prot && !fault->force &&
+			       !BROKEN(RULE_REPLACING_WAITS))) {
 		spin_unlock(lock);
 		return -EAGAIN; /* gone, or being replaced */
 	}
@@ -456,7 +492,7 @@ static int fault_once(struct fault *fault)
 	/* A forced write changes what faults beside it take for granted: it wants to be alone. */
 	if (fault->force)
 		write_lock(&space->lock);
-	else
+	else if (!BROKEN(RULE_FAULT_LOCKS_SPACE))
 		read_lock(&space->lock);
 	above = space_mapping_from(space, fault->address);
 	fault->mapping = above && above->start <= fault->address ? above : NULL;
@@ -464,7 +500,7 @@ static int fault_once(struct fault *fault)
 	error = fault->mapping ? fault_mapped(fault) : -EFAULT;
 	if (fault->force)
 		write_unlock(&space->lock);
-	else
+	else if (!BROKEN(RULE_FAULT_LOCKS_SPACE))
 		read_unlock(&space->lock);
 	if (!stack)
 		return error;

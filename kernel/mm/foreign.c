@@ -2,6 +2,7 @@
 #include <arch/cache.h>
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 
 struct foreign {
@@ -23,7 +24,8 @@ static bool entry_usable(const struct foreign *copy, const struct mapping *mappi
 		return allowed;
 	if (pte_prot(pte) & PAGE_WRITE)
 		return true;
-	return copy->force && pte_state(pte) == PAGE_OWNED && !(mapping->flags & MAPPING_SHARED);
+	return copy->force && (pte_state(pte) == PAGE_OWNED || BROKEN(RULE_4_FORCED_COPIES)) &&
+	       !(mapping->flags & MAPPING_SHARED);
 }
 
 /*

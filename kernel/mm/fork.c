@@ -6,6 +6,7 @@
 #include <lib/err.h>
 #include <lib/string.h>
 #include <mm/batch.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 #include <sched/cpu.h>
 
@@ -23,7 +24,7 @@ static int copy_pinned(pte_t pte, pte_t *result)
 
 static bool is_pinned(pte_t pte)
 {
-	return pte_state(pte) == PAGE_OWNED &&
+	return pte_state(pte) == PAGE_OWNED && !BROKEN(RULE_5_PINNED_COPIED) &&
 	       atomic32_read(&frame_of(pte_frame(pte))->flags) & FRAME_PINNED;
 }
 
@@ -70,6 +71,8 @@ static int fork_entries(struct space *child, struct mapping *mapping, struct tlb
 		to = mmu_walk(&child->mmu, start, true);
 		if (!to)
 			return -ENOMEM;
+		if (BROKEN(RULE_13_TABLES_START_EMPTY))
+			page_copy(frame_data(frame_of_data(to)), frame_data(frame_of_data(from)));
 		spin_lock(lock);
 		error = fork_table(from, to, start, stop, batch);
 		spin_unlock(lock);
@@ -111,6 +114,10 @@ static int fork_mapping(struct space *child, struct mapping *mapping, struct tlb
 	if (object) {
 		mutex_lock(&object->lock);
 		list_add_tail(&object->mappings, &copy->object_link);
+	}
+	if (object && BROKEN(RULE_2_FORK_LOCKS_OBJECT)) {
+		mutex_unlock(&object->lock);
+		object = NULL;
 	}
 	if (!(mapping->flags & MAPPING_WIPE_ON_FORK))
 		error = fork_entries(child, mapping, batch);
@@ -159,14 +166,23 @@ struct space *space_fork(struct space *parent)
 			error = fork_mapping(child, mapping, &batch);
 	}
 	/* All CPUs of the parent, before anyone may write again and before the child starts. */
-	tlb_commit(&batch);
-	write_unlock(&parent->lock);
+	if (BROKEN(RULE_CHILD_AFTER_FLUSH) && !error)
+		space_publish(child);
+	if (BROKEN(RULE_FORK_FLUSH_LOCKED))
+		write_unlock(&parent->lock);
+	if (BROKEN(RULE_FORK_FLUSHES_ALL))
+		tlb_flush_local_all();
+	else
+		tlb_commit(&batch);
+	if (!BROKEN(RULE_FORK_FLUSH_LOCKED))
+		write_unlock(&parent->lock);
 	if (error) {
 		/* What the parent lent it takes back page by page, when it writes. */
 		space_teardown(child);
 		space_put(child);
 		return ERR_PTR(error);
 	}
-	space_publish(child);
+	if (!BROKEN(RULE_CHILD_AFTER_FLUSH))
+		space_publish(child);
 	return child;
 }

@@ -1,4 +1,5 @@
 #include <lib/errno.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 
 /* Never by the frame, which copy-on-write moves (mm-hazards 6). */
@@ -11,6 +12,8 @@ int space_futex_key(vaddr_t address, bool shared, struct futex_key *key)
 	*key = (struct futex_key){ .base = (uintptr_t)space, .offset = address };
 	if (!space || address >= USER_END)
 		return -EFAULT;
+	if (BROKEN(RULE_6_FUTEX_KEY))
+		key->base = pte_frame(*mmu_walk(&space->mmu, address, true));
 	if (!shared)
 		return 0;
 	read_lock(&space->lock);

@@ -4,6 +4,7 @@
  * exclusively. Structures that leave the tree go to a list of the caller's, released once the
  * space's lock is dropped: only then may a file be put.
  */
+#include <mm/hazard.h>
 #include <mm/ownership.h>
 #include <mm/space.h>
 
@@ -60,7 +61,7 @@ static inline unsigned mapping_entry_prot(const struct mapping *mapping, u64 fra
 
 	if (prot & PAGE_WRITE)
 		prot |= PAGE_READ;
-	if (state == PAGE_BORROWED && !device)
+	if (state == PAGE_BORROWED && !device && !BROKEN(RULE_3_ZERO_PAGE))
 		prot &= ~PAGE_WRITE; /* the zero page (mm-hazards 3) */
 	prot = ownership_prot(state, prot, dirty);
 	return device && prot && !frame_of(frame) ? prot | PAGE_DEVICE : prot;

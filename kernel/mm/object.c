@@ -2,6 +2,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/batch.h>
+#include <mm/hazard.h>
 #include <mm/object.h>
 #include <mm/slab.h>
 #include <sched/cpu.h>
@@ -224,7 +225,7 @@ static void mapping_zap(struct mapping *mapping, u64 first, u64 last)
 	start = mapping->start + ((from - mapping->offset) << PAGE_SHIFT);
 	release_begin(&batch, mapping->space);
 	release_range(&batch, mapping->space, start, start + ((to - from + 1) << PAGE_SHIFT),
-		      RELEASE_OBJECT_PAGES);
+		      BROKEN(RULE_2_TRUNCATE_KEEPS_OWN) ? RELEASE_ALL : RELEASE_OBJECT_PAGES);
 	release_commit(&batch);
 }
 
@@ -237,8 +238,10 @@ static void drop_pages(struct memory_object *object, u64 first, u64 last)
 	struct mapping *mapping;
 	u64 index = first;
 
-	list_for_each_entry(mapping, &object->mappings, object_link)
-		mapping_zap(mapping, first, last);
+	list_for_each_entry(mapping, &object->mappings, object_link) {
+		if (!BROKEN(RULE_2_TRUNCATE_ZAPS))
+			mapping_zap(mapping, first, last);
+	}
 	while (radix_next(&object->pages, &index) && index <= last) {
 		frame_put(page_remove(object, index));
 		give_way(index);
@@ -280,7 +283,7 @@ void object_set_size(struct memory_object *object, u64 size)
 	WRITE_ONCE(object->size, size);
 	if (size < before) {
 		drop_pages(object, size / PAGE_SIZE + (size % PAGE_SIZE != 0), ~(u64)0);
-		if (size % PAGE_SIZE)
+		if (size % PAGE_SIZE && !BROKEN(RULE_2_CLEAR_TAIL))
 			clear_tail(object, size);
 	}
 	mutex_unlock(&object->lock);

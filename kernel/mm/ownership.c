@@ -1,4 +1,5 @@
 #include <debug/panic.h>
+#include <mm/hazard.h>
 #include <mm/ownership.h>
 
 void ownership_release(pte_t pte)
@@ -36,10 +37,17 @@ pte_t ownership_fork(pte_t *entry, bool *parent_changed)
 		 * child's count is in place before either entry is seen without the lock.
 		 */
 		frame = frame_of(pte_frame(pte));
-		atomic32_set(&frame->references, 2);
+		if (BROKEN(RULE_12_FORK_BY_STATE) && !(prot & PAGE_WRITE)) {
+			frame_get(frame);
+			return pte;
+		}
+		if (!BROKEN(RULE_COUNT_BEFORE_ENTRY))
+			atomic32_set(&frame->references, 2);
 		*parent_changed = prot & PAGE_WRITE;
 		pte = pte_make(pte_frame(pte), prot & ~PAGE_WRITE, PAGE_COW);
 		pte_set(entry, pte);
+		if (BROKEN(RULE_COUNT_BEFORE_ENTRY))
+			atomic32_set(&frame->references, 2);
 		return pte;
 	default:
 		frame_get(frame_of(pte_frame(pte)));

@@ -14,11 +14,12 @@
  * All edges happen under the page table's lock; OWNED → COW also needs the space exclusively.
  */
 #include <mm/frame.h>
+#include <mm/hazard.h>
 
 /* What the hardware may allow for an entry of @state in a mapping with @prot: never W for COW. */
 static inline unsigned ownership_prot(enum page_state state, unsigned prot, bool dirty)
 {
-	if (state == PAGE_COW || (state == PAGE_SHARED && !dirty))
+	if (state == PAGE_COW || (state == PAGE_SHARED && !dirty && !BROKEN(RULE_11_DIRTY_WITH_W)))
 		prot &= ~PAGE_WRITE;
 	return prot ? prot | PAGE_USER : 0;
 }

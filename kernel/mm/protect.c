@@ -2,6 +2,7 @@
 #include <arch/cache.h>
 #include <lib/errno.h>
 #include <mm/batch.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 #include <sched/cpu.h>
 
@@ -94,10 +95,13 @@ int space_protect(struct space *space, vaddr_t address, u64 length, unsigned pro
 		start = mapping->end;
 	}
 	/* The lock is held until no CPU has the old rights: fork relies on it. */
+	if (BROKEN(RULE_PROTECT_FLUSH_LOCKED))
+		write_unlock(&space->lock);
 	tlb_commit(&change.tlb);
 	if (change.gained_exec)
 		icache_sync_all();
-	write_unlock(&space->lock);
+	if (!BROKEN(RULE_PROTECT_FLUSH_LOCKED))
+		write_unlock(&space->lock);
 	mapping_release(&dead);
 	return error;
 }

@@ -1,6 +1,7 @@
 /* mremap: entries move, frames and their counts stay as they are. */
 #include <lib/errno.h>
 #include <mm/batch.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 #include <mm/slab.h>
 
@@ -86,6 +87,7 @@ static int move(struct remap *remap, struct mapping *old)
 	struct space *space = remap->space;
 	struct mapping *new = mapping_create(old);
 	vaddr_t moved_end = MIN(remap->old_end, remap->old + (remap->new_end - remap->new));
+	bool locked = old->object && !BROKEN(RULE_2_MOVE_LOCKS_OBJECT);
 	int error = new ? tables_prepare(space, remap->old, moved_end, remap->new) : -ENOMEM;
 
 	if (error) {
@@ -100,10 +102,10 @@ static int move(struct remap *remap, struct mapping *old)
 	new->start = remap->new;
 	new->end = remap->new_end;
 	mapping_insert(space, new);
-	if (old->object)
+	if (locked)
 		mutex_lock(&old->object->lock);
 	move_entries(space, remap->old, moved_end, remap->new);
-	if (old->object)
+	if (locked)
 		mutex_unlock(&old->object->lock);
 	return 0;
 }
