@@ -2,6 +2,7 @@
 #include <boot/initcall.h>
 #include <debug/panic.h>
 #include <fs/dentry.h>
+#include <fs/devpts/devpts.h>
 #include <fs/devtmpfs/devtmpfs.h>
 #include <fs/file.h>
 #include <fs/initramfs.h>
@@ -42,6 +43,7 @@ static int vfs_start(void)
 	rename_init();
 	tmpfs_memfd_init();
 	procfs_init();
+	devpts_init();
 	if (mount_root(&rootfs_type) || devtmpfs_init())
 		boot_failure("no memory for the root file system");
 	initramfs_unpack();

@@ -180,12 +180,14 @@ void terminal_input(struct terminal *terminal, const u8 *data, size_t size)
 
 void terminal_output_ready(struct terminal *terminal)
 {
-	wait_wake_all(&terminal->output_wait);
+	if (wait_queue_active(&terminal->output_wait))
+		wait_wake_all(&terminal->output_wait);
 }
 
 void terminal_input_changed(struct terminal *terminal)
 {
-	wait_wake_all(&terminal->input_wait);
+	if (wait_queue_active(&terminal->input_wait))
+		wait_wake_all(&terminal->input_wait);
 }
 
 static size_t take_raw(struct terminal_wire *wire, u8 *data, size_t size)

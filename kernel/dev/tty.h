@@ -10,6 +10,7 @@
 
 struct file;
 struct terminal;
+struct terminal_settings;
 
 struct terminal_driver {
 	bool pseudo; /* the exit of the session leader does not hang it up */
@@ -17,8 +18,10 @@ struct terminal_driver {
 	size_t (*write)(struct terminal *terminal, const u8 *data, size_t size);
 	/* Bytes taken that are not on the wire yet; terminal_output_ready() when none are. Optional. */
 	size_t (*pending)(struct terminal *terminal);
-	/* The user's settings changed (baud rate, size of character). Optional. */
-	void (*configure)(struct terminal *terminal);
+	/* Bytes that write() would take now, for pollers. Optional: always some. */
+	size_t (*room)(struct terminal *terminal);
+	/* The user's settings changed (baud rate, size of character). The terminal is locked. Optional. */
+	void (*configure)(struct terminal *terminal, const struct terminal_settings *old);
 	/* A file is opened: 0 or -errno; and the last open file was closed. The terminal is locked. Optional. */
 	int (*open)(struct terminal *terminal);
 	void (*close)(struct terminal *terminal);
@@ -26,8 +29,12 @@ struct terminal_driver {
 	void (*release)(struct terminal *terminal);
 	/* ioctls of the driver's own (VT, pty): -ENOTTY when unknown. Optional. */
 	long (*ioctl)(struct terminal *terminal, unsigned command, unsigned long argument);
-	/* Sending stops and goes on (TCXONC, ^S ^Q). Optional. */
+	/* Sending stops and goes on (TCXONC, ^S ^Q). The terminal is locked. Optional. */
 	void (*set_stopped)(struct terminal *terminal, bool stopped);
+	/* Input was thrown away; what write() took shall be, if it is still here. Locked. Optional. */
+	void (*flushed)(struct terminal *terminal, bool input, bool output);
+	/* A reader made room for input. Not locked. Optional. */
+	void (*input_taken)(struct terminal *terminal);
 };
 
 /* A terminal /dev/@name with device @number, for good; NULL: out of memory. */

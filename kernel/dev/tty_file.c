@@ -189,6 +189,8 @@ static ssize_t terminal_read(struct file *file, struct io_iterator *iterator, s6
 			break;
 	}
 	mutex_unlock(&terminal->lock);
+	if (terminal->driver->input_taken)
+		terminal->driver->input_taken(terminal);
 	return total && error != -EFAULT ? total : error;
 }
 
@@ -271,7 +273,7 @@ static u32 terminal_poll(struct file *file, struct poll_table *table)
 		minimum = MAX(terminal->settings.characters[VMIN], (u8)1);
 	if (terminal_readable(terminal) >= minimum)
 		events |= POLLIN | POLLRDNORM;
-	if (!terminal->stopped)
+	if (!terminal->stopped && (!terminal->driver->room || terminal->driver->room(terminal)))
 		events |= POLLOUT | POLLWRNORM;
 	mutex_unlock(&terminal->lock);
 	return events;

@@ -25,6 +25,18 @@ void terminal_flush_input(struct terminal *terminal)
 	terminal->input_head = terminal->input_tail = terminal->line_start = 0;
 	terminal->literal_next = false;
 	terminal->line_column = terminal->column;
+	if (terminal->driver->flushed)
+		terminal->driver->flushed(terminal, true, false);
+}
+
+size_t terminal_input_room(struct terminal *terminal)
+{
+	u32 head = READ_ONCE(terminal->input_head);
+
+	/* A line that never ends is the typist's fault: what does not fit is lost, and rings. */
+	if (terminal_flag_local(terminal, ICANON) && READ_ONCE(terminal->line_start) == head)
+		return TERMINAL_INPUT;
+	return TERMINAL_INPUT - (READ_ONCE(terminal->input_tail) - head) - 1;
 }
 
 void terminal_mode_changed(struct terminal *terminal, u32 old_local)
@@ -156,12 +168,11 @@ static bool signal_character(struct terminal *terminal, u8 byte)
 
 	if (!signo || !terminal_flag_local(terminal, ISIG))
 		return false;
-	if (!terminal_flag_local(terminal, NOFLSH))
+	if (!terminal_flag_local(terminal, NOFLSH)) {
 		terminal_flush_input(terminal);
-	if (terminal->stopped) {
-		terminal->stopped = false;
-		terminal_output_ready(terminal);
+		terminal_flush_output(terminal);
 	}
+	terminal_set_stopped(terminal, false);
 	terminal_echo(terminal, byte);
 	terminal_signal_foreground(terminal, signo);
 	return true;
@@ -176,12 +187,11 @@ static bool flow_character(struct terminal *terminal, u8 byte)
 	if (!(terminal->settings.input & IXON))
 		return false;
 	if (start || (terminal->stopped && terminal->settings.input & IXANY && !stop)) {
-		terminal->stopped = false;
-		terminal_output_ready(terminal);
+		terminal_set_stopped(terminal, false);
 		return start;
 	}
 	if (stop)
-		terminal->stopped = true;
+		terminal_set_stopped(terminal, true);
 	return stop;
 }
 

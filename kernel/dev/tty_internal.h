@@ -147,6 +147,13 @@ struct terminal {
 	struct wait_queue input_wait, output_wait;
 };
 
+/* Do ^S and ^Q, and no other keys, stop output and let it go on? */
+static inline bool terminal_flow_by_keys(const struct terminal_settings *settings)
+{
+	return settings->input & IXON && settings->characters[VSTOP] == 023 &&
+	       settings->characters[VSTART] == 021;
+}
+
 static inline bool terminal_flag_local(const struct terminal *terminal, u32 flag)
 {
 	return terminal->settings.local & flag;
@@ -166,6 +173,8 @@ int terminal_files_register(void); /* /dev/tty and /dev/console */
 /* tty_input.c: the terminal is locked. */
 void terminal_discipline(struct terminal *terminal, const u8 *data, size_t size);
 void terminal_flush_input(struct terminal *terminal);
+/* Bytes of input that there is room for: not 0 while the edited line alone fills it. Any time. */
+size_t terminal_input_room(struct terminal *terminal);
 /* Bytes that a read would get now: whole lines when canonical. */
 u32 terminal_readable(struct terminal *terminal);
 /* Editing became on or off: what is half typed becomes readable, or the other way round. */
@@ -177,8 +186,15 @@ size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size);
 void terminal_echo(struct terminal *terminal, u8 byte); /* ^X form for control characters */
 void terminal_print(struct terminal *terminal, const char *text, size_t size);
 
+/* Stop output, or go on. */
+void terminal_set_stopped(struct terminal *terminal, bool stopped);
+void terminal_flush_output(struct terminal *terminal);
+
 /* tty_ioctl.c */
 long terminal_ioctl(struct file *file, unsigned command, unsigned long argument);
+/* The same for a terminal that is not hung up; @file may be the master of a pseudo-terminal. */
+long terminal_line_ioctl(struct terminal *terminal, struct file *file, unsigned command,
+			 unsigned long argument);
 
 /* tty_job.c */
 /*

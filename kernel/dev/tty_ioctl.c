@@ -75,7 +75,7 @@ static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, b
 			 bool flush)
 {
 	struct terminal_settings settings;
-	u32 old_local;
+	struct terminal_settings old;
 	int error = terminal_job_check(terminal, SIGTTOU);
 
 	if (error)
@@ -89,17 +89,15 @@ static long set_settings(struct terminal *terminal, vaddr_t from, size_t size, b
 	if (error)
 		return error;
 	mutex_lock(&terminal->lock);
-	old_local = terminal->settings.local;
+	old = terminal->settings;
 	if (flush)
 		terminal_flush_input(terminal);
 	terminal->settings = settings;
-	terminal_mode_changed(terminal, old_local);
-	if (terminal->stopped && !(settings.input & IXON)) {
-		terminal->stopped = false;
-		terminal_output_ready(terminal);
-	}
+	terminal_mode_changed(terminal, old.local);
+	if (!(settings.input & IXON))
+		terminal_set_stopped(terminal, false);
 	if (terminal->driver->configure)
-		terminal->driver->configure(terminal);
+		terminal->driver->configure(terminal, &old);
 	mutex_unlock(&terminal->lock);
 	terminal_input_changed(terminal);
 	return 0;
@@ -139,11 +137,12 @@ static long flush(struct terminal *terminal, unsigned long which)
 		return error;
 	if (which > TCIOFLUSH)
 		return -EINVAL;
-	if (which != TCOFLUSH) {
-		mutex_lock(&terminal->lock);
+	mutex_lock(&terminal->lock);
+	if (which != TCOFLUSH)
 		terminal_flush_input(terminal);
-		mutex_unlock(&terminal->lock);
-	}
+	if (which != TCIFLUSH)
+		terminal_flush_output(terminal);
+	mutex_unlock(&terminal->lock);
 	return 0;
 }
 
@@ -158,7 +157,7 @@ static long flow(struct terminal *terminal, unsigned long action)
 		return -EINVAL;
 	mutex_lock(&terminal->lock);
 	if (action == TCOOFF || action == TCOON)
-		terminal->stopped = action == TCOOFF;
+		terminal_set_stopped(terminal, action == TCOOFF);
 	else
 		terminal_print(
 			terminal,
@@ -186,11 +185,16 @@ static long input_count(struct terminal *terminal, vaddr_t to)
 
 long terminal_ioctl(struct file *file, unsigned command, unsigned long argument)
 {
-	struct terminal *terminal = terminal_of(file);
-	long result;
-
 	if (terminal_file_is_hung_up(file))
 		return command == TIOCSPGRP ? -ENOTTY : -EIO;
+	return terminal_line_ioctl(terminal_of(file), file, command, argument);
+}
+
+long terminal_line_ioctl(struct terminal *terminal, struct file *file, unsigned command,
+			 unsigned long argument)
+{
+	long result;
+
 	switch (command) {
 	case TCGETS:
 		return get_settings(terminal, argument, TERMIOS_SIZE);

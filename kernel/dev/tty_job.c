@@ -183,7 +183,7 @@ static void hang_up(struct terminal *terminal, bool for_good, bool leader_exits)
 	terminal->hung_up |= for_good;
 	WRITE_ONCE(terminal->hangups, terminal->hangups + 1);
 	terminal_flush_input(terminal);
-	terminal->stopped = false;
+	terminal_set_stopped(terminal, false);
 	if (terminal->session) {
 		tell_session(terminal, leader_exits);
 		leave_session(terminal);

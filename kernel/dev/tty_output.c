@@ -100,6 +100,24 @@ size_t terminal_output(struct terminal *terminal, const u8 *data, size_t size)
 	return done;
 }
 
+void terminal_set_stopped(struct terminal *terminal, bool stopped)
+{
+	if (terminal->stopped == stopped)
+		return;
+	terminal->stopped = stopped;
+	if (terminal->driver->set_stopped)
+		terminal->driver->set_stopped(terminal, stopped);
+	if (!stopped)
+		terminal_output_ready(terminal);
+}
+
+void terminal_flush_output(struct terminal *terminal)
+{
+	terminal->rest_size = 0;
+	if (terminal->driver->flushed)
+		terminal->driver->flushed(terminal, false, true);
+}
+
 void terminal_print(struct terminal *terminal, const char *text, size_t size)
 {
 	terminal_output(terminal, (const u8 *)text, size);
