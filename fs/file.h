@@ -124,6 +124,11 @@ int fd_reserve(struct file_table *table, int from, bool close_on_exec);
 /* Give a reserved descriptor its file (takes over the reference); or give the number back. */
 void fd_install(struct file_table *table, int fd, struct file *file);
 void fd_cancel(struct file_table *table, int fd);
+/*
+ * The current process's lowest free descriptor for @file, whose reference it takes over in any case; @file may be
+ * an ERR_PTR, whose error is passed on. -EMFILE, -ENOMEM.
+ */
+long fd_give(struct file *file, bool close_on_exec);
 /* close(2), dup3(2) in any table: used by spawn as well. */
 int fd_close(struct file_table *table, int fd);
 int fd_duplicate(struct file_table *table, int from, int to, bool close_on_exec);

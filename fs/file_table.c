@@ -1,7 +1,7 @@
 /* File descriptors. */
 #include <fs/file.h>
 #include <lib/bitmap.h>
-#include <lib/errno.h>
+#include <lib/err.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <proc/process.h>
@@ -318,6 +318,21 @@ void fd_cancel(struct file_table *table, int fd)
 	bitmap_clear(table->close_on_exec, fd);
 	table->free_from = MIN(table->free_from, (unsigned)fd);
 	spin_unlock(&table->lock);
+}
+
+long fd_give(struct file *file, bool close_on_exec)
+{
+	struct file_table *table = process_current()->files;
+	int fd;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	fd = fd_reserve(table, 0, close_on_exec);
+	if (fd < 0)
+		file_put(file);
+	else
+		fd_install(table, fd, file);
+	return fd;
 }
 
 int fd_close(struct file_table *table, int fd)

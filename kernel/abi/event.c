@@ -1,10 +1,11 @@
-/* eventfd(2), epoll(7), timerfd_create(2). */
+/* eventfd(2), epoll(7), timerfd_create(2), signalfd(2). */
 #include <abi/fs.h>
 #include <abi/handler.h>
 #include <arch/time.h>
 #include <arch/user.h>
 #include <fs/epoll.h>
 #include <fs/file.h>
+#include <fs/signalfd.h>
 #include <fs/timerfd.h>
 #include <lib/err.h>
 #include <proc/process.h>
@@ -12,26 +13,11 @@
 enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_BOOTTIME = 7, TFD_TIMER_ABSTIME = 1 };
 enum { EFD_SEMAPHORE = 1, EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
 
-static long install(struct file *file, bool close_on_exec)
-{
-	struct file_table *table = process_current()->files;
-	int fd;
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	fd = fd_reserve(table, 0, close_on_exec);
-	if (fd < 0)
-		file_put(file);
-	else
-		fd_install(table, fd, file);
-	return fd;
-}
-
 SYSCALL_2(sys_eventfd2, count, flags)
 {
 	if ((u32)flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
-	return install(eventfd_create(count, flags & EFD_SEMAPHORE, flags & O_NONBLOCK),
+	return fd_give(eventfd_create(count, flags & EFD_SEMAPHORE, flags & O_NONBLOCK),
 		       flags & O_CLOEXEC);
 }
 
@@ -39,7 +25,7 @@ SYSCALL_1(sys_epoll_create1, flags)
 {
 	if ((u32)flags & ~O_CLOEXEC)
 		return -EINVAL;
-	return install(epoll_create(), flags & O_CLOEXEC);
+	return fd_give(epoll_create(), flags & O_CLOEXEC);
 }
 
 static long change(struct file *epoll, int operation, struct file *target, int fd,
@@ -134,7 +120,7 @@ SYSCALL_2(sys_timerfd_create, clock, flags)
 	if ((int)clock != CLOCK_REALTIME && (int)clock != CLOCK_MONOTONIC &&
 	    (int)clock != CLOCK_BOOTTIME)
 		return -EINVAL;
-	return install(timerfd_create((int)clock == CLOCK_REALTIME, flags & O_NONBLOCK),
+	return fd_give(timerfd_create((int)clock == CLOCK_REALTIME, flags & O_NONBLOCK),
 		       flags & O_CLOEXEC);
 }
 
@@ -187,4 +173,29 @@ SYSCALL_2(sys_timerfd_gettime, fd, address)
 		timerfd_get(hold.file, &setting);
 	file_release(hold);
 	return known ? setting_out(address, &setting) : -EINVAL;
+}
+
+SYSCALL_4(sys_signalfd4, fd, address, size, flags)
+{
+	struct file_hold hold;
+	long result = (s32)fd;
+	u64 set;
+
+	if (size != sizeof(set))
+		return -EINVAL;
+	if (copy_in(&set, address, sizeof(set)))
+		return -EFAULT;
+	if ((u32)flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	if ((s32)fd == -1)
+		return fd_give(signalfd_create(set, flags & O_NONBLOCK), flags & O_CLOEXEC);
+	hold = file_hold((int)fd);
+	if (!hold.file)
+		return -EBADF;
+	if (signalfd_is(hold.file))
+		signalfd_set(hold.file, set);
+	else
+		result = -EINVAL;
+	file_release(hold);
+	return result;
 }

@@ -4,6 +4,8 @@
 #include <fs/path.h>
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <proc/credentials.h>
+#include <proc/pidfd.h>
 #include <proc/process.h>
 #include <proc/rusage.h>
 #include <proc/spawn.h>
@@ -11,7 +13,7 @@
 #include <proc/wait.h>
 #include <sched/cpu.h>
 
-enum { EXIT_SIGNAL_MASK = 0xff, CLONE_ARGS_MIN = 64, CLONE_ARGS_MAX = 88, STACK_ALIGN = 16 };
+enum { EXIT_SIGNAL_MASK = 0xff, CLONE_ARGS_MIN = 64, CLONE_ARGS_MAX = 88, PID_LEVELS_MAX = 32 };
 
 /* struct clone_args of clone3(2). */
 struct clone_args {
@@ -23,7 +25,8 @@ static_assert(sizeof(struct clone_args) == CLONE_ARGS_MAX, "clone3(2)");
 SYSCALL_5(sys_clone, flags, stack, parent_tid, tls, child_tid)
 {
 	struct clone_request request = {
-		.flags = (u32)flags & ~(u32)EXIT_SIGNAL_MASK & ~(u32)CLONE_DETACHED,
+		.flags = (u32)flags & ~(u32)EXIT_SIGNAL_MASK,
+		.pidfd = parent_tid,
 		.exit_signal = flags & EXIT_SIGNAL_MASK,
 		.child_tid = child_tid,
 		.parent_tid = parent_tid,
@@ -31,6 +34,9 @@ SYSCALL_5(sys_clone, flags, stack, parent_tid, tls, child_tid)
 		.tls = tls,
 	};
 
+	/* They share the address. Without the one, CLONE_DETACHED has no meaning any more. */
+	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)
+		return -EINVAL;
 	return process_clone(&request);
 }
 
@@ -57,8 +63,26 @@ static int clone_args_in(struct clone_args *args, vaddr_t from, u64 size)
 	return 0;
 }
 
+/* There is one level of ids, so at most one number can be asked for. */
+static int wanted_tid_in(const struct clone_args *args, s32 *tid)
+{
+	*tid = 0;
+	if (args->set_tid_size > PID_LEVELS_MAX || !args->set_tid != !args->set_tid_size)
+		return -EINVAL;
+	if (!args->set_tid)
+		return 0;
+	if (copy_in(tid, args->set_tid, sizeof(*tid)))
+		return -EFAULT;
+	if (args->set_tid_size > 1 || *tid < 1)
+		return -EINVAL;
+	return credentials_capable(CAP_SYS_ADMIN) || credentials_capable(CAP_CHECKPOINT_RESTORE)
+		       ? 0
+		       : -EPERM;
+}
+
 SYSCALL_2(sys_clone3, user_args, size)
 {
+	s32 tid;
 	struct clone_args args;
 	struct clone_request request;
 	int error = clone_args_in(&args, user_args, size);
@@ -66,13 +90,20 @@ SYSCALL_2(sys_clone3, user_args, size)
 	if (error)
 		return error;
 	if (args.flags & (CLONE_DETACHED | EXIT_SIGNAL_MASK) ||
-	    args.exit_signal & ~(u64)EXIT_SIGNAL_MASK || args.set_tid || args.set_tid_size ||
-	    args.cgroup)
+	    args.exit_signal & ~(u64)EXIT_SIGNAL_MASK)
+		return -EINVAL;
+	if (args.flags & CLONE_INTO_CGROUP && (args.cgroup > INT32_MAX || size < CLONE_ARGS_MAX))
 		return -EINVAL;
 	if (args.flags & (CLONE_THREAD | CLONE_PARENT) && args.exit_signal)
 		return -EINVAL;
 	if (!args.stack != !args.stack_size || args.stack + args.stack_size < args.stack)
 		return -EINVAL;
+	error = wanted_tid_in(&args, &tid);
+	if (error)
+		return error;
+	/* There are no control groups, so that no descriptor is one's. */
+	if (args.flags & CLONE_INTO_CGROUP)
+		return -EBADF;
 	request = (struct clone_request){
 		.flags = args.flags,
 		.pidfd = args.pidfd,
@@ -81,6 +112,7 @@ SYSCALL_2(sys_clone3, user_args, size)
 		.exit_signal = (u32)args.exit_signal,
 		.stack = args.stack + args.stack_size,
 		.tls = args.tls,
+		.tid = tid,
 	};
 	return process_clone(&request);
 }
@@ -188,6 +220,25 @@ static int wait_info_out(vaddr_t address, const struct wait_result *result, bool
 	return copy_out(address, &info, size);
 }
 
+/* The number of a pidfd's process is nobody else's as long as it is open. */
+static s64 wait_for_pidfd(int fd, u32 options, struct wait_result *result)
+{
+	struct file_hold hold = file_hold(fd);
+	struct process *process = hold.file ? pidfd_process(hold.file) : NULL;
+	bool blocks = true;
+	s64 found = -EBADF;
+
+	if (process) {
+		blocks = options & WNOHANG || !(hold.file->flags & O_NONBLOCK);
+		if (!blocks)
+			options |= WNOHANG;
+		found = process_wait(P_PID, process->id->number, (int)options, result);
+	}
+	if (hold.file)
+		file_release(hold);
+	return !found && !blocks ? -EAGAIN : found;
+}
+
 SYSCALL_5(sys_waitid, which_argument, id_argument, info, options_argument, usage)
 {
 	const u32 known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
@@ -200,14 +251,15 @@ SYSCALL_5(sys_waitid, which_argument, id_argument, info, options_argument, usage
 
 	if (options & ~known || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	if (which == P_PIDFD)
-		return -EBADF;
 	if (which < P_ALL || which > P_PIDFD || (which == P_PID && id <= 0) ||
-	    (which == P_PGID && id < 0))
+	    (which != P_ALL && id < 0))
 		return -EINVAL;
 	if (which == P_PGID && !id)
 		id = process_current()->group_id->number;
-	found = process_wait(which, id, (int)options, &result);
+	if (which == P_PIDFD)
+		found = wait_for_pidfd(id, options, &result);
+	else
+		found = process_wait(which, id, (int)options, &result);
 	if (found < 0)
 		return found;
 	if (found && usage_out(usage, &result))

@@ -7,6 +7,7 @@
 #include <lib/err.h>
 #include <mm/space.h>
 #include <proc/credentials.h>
+#include <proc/pidfd.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -14,7 +15,7 @@
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | CLONE_VFORK |          \
 	 CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |        \
 	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |  \
-	 CLONE_CLEAR_SIGHAND)
+	 CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
 
 static int check_flags(const struct clone_request *request)
 {
@@ -29,6 +30,8 @@ static int check_flags(const struct clone_request *request)
 	if (flags & CLONE_SIGHAND && flags & CLONE_CLEAR_SIGHAND)
 		return -EINVAL;
 	if (flags & CLONE_PARENT && process_current() == process_init)
+		return -EINVAL;
+	if (flags & CLONE_PIDFD && flags & CLONE_DETACHED)
 		return -EINVAL;
 	/* Nobody would wait for a thread's exec, so that the caller would hang until its end. */
 	if (flags & CLONE_THREAD && flags & CLONE_VFORK)
@@ -133,7 +136,7 @@ void process_copy_undo(struct process *process)
 	process_free(process);
 }
 
-int child_prepare(struct child *child, void (*entry)(void *), void *argument)
+int child_prepare(struct child *child, s32 tid, void (*entry)(void *), void *argument)
 {
 	struct thread *current_thread = thread_current();
 	struct id *id;
@@ -146,7 +149,7 @@ int child_prepare(struct child *child, void (*entry)(void *), void *argument)
 		thread_put(child->thread);
 		return -ENOMEM;
 	}
-	id = id_allocate();
+	id = id_allocate_number(tid);
 	if (IS_ERR(id)) {
 		child_undo(child);
 		return (int)PTR_ERR(id);
@@ -270,20 +273,60 @@ static void wait_for_vfork(struct process *child, struct wait_queue *queue)
 	process_put(child);
 }
 
+/*
+ * CLONE_PIDFD: a file and a descriptor whose number the parent has already been told, in
+ * *@reserved; -1 when none is wanted.
+ */
+static struct file *prepare_pidfd(const struct child *child, const struct clone_request *request,
+				  int *reserved)
+{
+	struct file_table *table = process_current()->files;
+	struct file *file;
+
+	*reserved = -1;
+	if (!(request->flags & CLONE_PIDFD))
+		return NULL;
+	file = pidfd_create(child->process, child->user->id, child->is_thread ? PIDFD_THREAD : 0);
+	if (IS_ERR(file))
+		return file;
+	*reserved = fd_reserve(table, 0, true);
+	if (*reserved >= 0) {
+		if (!copy_out(request->pidfd, reserved, sizeof(*reserved)))
+			return file;
+		fd_cancel(table, *reserved);
+		*reserved = -EFAULT;
+	}
+	file_put(file);
+	return ERR_PTR(*reserved);
+}
+
 static s64 start_child(struct child *child, const struct clone_request *request)
 {
 	struct wait_queue vfork_queue;
 	s32 tid = child->user->id->number;
 	bool vfork = request->flags & CLONE_VFORK;
-	int error;
+	struct file_table *files = process_current()->files;
+	struct file *pidfd;
+	int error, fd;
+
+	pidfd = prepare_pidfd(child, request, &fd);
+	if (IS_ERR(pidfd))
+		return PTR_ERR(pidfd);
 
 	if (vfork) {
 		wait_queue_init(&vfork_queue);
 		child->process->vfork_done = &vfork_queue;
 	}
 	error = child_link(child, request->flags & CLONE_PARENT, request->exit_signal);
-	if (error)
+	if (error) {
+		if (pidfd) {
+			fd_cancel(files, fd);
+			file_put(pidfd);
+		}
 		return error;
+	}
+	if (pidfd)
+		fd_install(files, fd, pidfd);
 	if (vfork)
 		process_get(child->process);
 	if (request->flags & CLONE_PARENT_SETTID)
@@ -307,7 +350,7 @@ s64 process_clone(const struct clone_request *request)
 	child.process = child.is_thread ? process_current() : process_copy(request->flags, false);
 	if (IS_ERR(child.process))
 		return PTR_ERR(child.process);
-	result = child_prepare(&child, child_entry, (void *)child_tid);
+	result = child_prepare(&child, request->tid, child_entry, (void *)child_tid);
 	if (result)
 		goto undo_process;
 	prepare_registers(&child, request);

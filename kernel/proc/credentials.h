@@ -32,6 +32,7 @@ enum capability {
 	CAP_SYS_NICE,
 	CAP_SYS_RESOURCE,
 	CAP_SYS_TIME,
+	CAP_CHECKPOINT_RESTORE = 40,
 	CAP_LAST = 40,
 };
 #define CAP_ALL	     ((1ull << (CAP_LAST + 1)) - 1)

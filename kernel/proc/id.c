@@ -38,24 +38,44 @@ static s32 next_number_locked(void)
 	return number;
 }
 
+/* [id_lock] */
+static int choose_number_locked(s32 wanted, s32 *number)
+{
+	if (count >= PID_MAX - PID_RESERVED - 1)
+		return -EAGAIN;
+	if (wanted && find_locked(wanted))
+		return -EEXIST;
+	*number = wanted ? wanted : next_number_locked();
+	return 0;
+}
+
 struct id *id_allocate(void)
 {
-	struct id *id = slab_alloc_zeroed(&id_cache), **bucket;
-	unsigned long state;
+	return id_allocate_number(0);
+}
 
+struct id *id_allocate_number(s32 number)
+{
+	struct id *id, **bucket;
+	unsigned long state;
+	int error;
+
+	if (number < 0 || number >= PID_MAX)
+		return ERR_PTR(-EINVAL);
+	id = slab_alloc_zeroed(&id_cache);
 	if (!id)
 		return ERR_PTR(-ENOMEM);
 	atomic32_set(&id->references, 1);
 	list_init(&id->group);
 	list_init(&id->session);
 	state = spin_lock_irqsave(&id_lock);
-	if (count >= PID_MAX - PID_RESERVED - 1) {
+	error = choose_number_locked(number, &id->number);
+	if (error) {
 		spin_unlock_irqrestore(&id_lock, state);
 		slab_free(&id_cache, id);
-		return ERR_PTR(-EAGAIN);
+		return ERR_PTR(error);
 	}
 	count++;
-	id->number = next_number_locked();
 	bucket = bucket_of(id->number);
 	id->hash_next = *bucket;
 	*bucket = id;

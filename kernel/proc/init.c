@@ -188,7 +188,7 @@ int process_start_init(const char *path, char *const argv[], char *const envp[])
 	thread_release_hook = process_thread_released;
 	wait_queue_init(&start.wait);
 	if (child.process)
-		error = child_prepare(&child, init_entry, &start);
+		error = child_prepare(&child, 0, init_entry, &start);
 	if (error)
 		goto fail;
 	link_init(&child);

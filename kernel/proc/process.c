@@ -141,6 +141,7 @@ void process_unlink_locked(struct process *process)
 {
 	BUG_ON(process->state == PROCESS_DEAD || process->thread_count);
 	process->state = PROCESS_DEAD;
+	wait_wake_all(&process->exit_wait);
 	process->id->process = NULL;
 	list_remove_init(&process->sibling);
 	list_remove_init(&process->all_link);

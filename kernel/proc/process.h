@@ -191,6 +191,7 @@ struct clone_request {
 	u32 exit_signal;
 	u64 stack; /* 0: the parent's */
 	u64 tls;
+	s32 tid; /* clone3(2) set_tid; 0: any */
 };
 s64 process_clone(const struct clone_request *request);
 /* exit(2) of the current thread; exit_group(2): @status as wait4 reports it. */

@@ -366,7 +366,7 @@ static struct process *start_job(struct spawn_job *job)
 
 	if (IS_ERR(child.process))
 		return child.process;
-	error = child_prepare(&child, spawn_entry, job);
+	error = child_prepare(&child, 0, spawn_entry, job);
 	if (error)
 		goto undo_process;
 	error = child_link(&child, false, SIGCHLD);

@@ -21,6 +21,8 @@ static inline void tree_unlock(unsigned long state)
 
 /* id.c. A new number, counted once; ERR_PTR(-EAGAIN: all in use, -ENOMEM). Does not sleep. */
 struct id *id_allocate(void);
+/* The same for @number, if it is in range and free: -EINVAL, -EEXIST. 0: any. */
+struct id *id_allocate_number(s32 number);
 static inline void id_get(struct id *id)
 {
 	atomic32_inc(&id->references);
@@ -102,9 +104,10 @@ struct process *process_copy(u64 flags, bool no_space);
 /* Undo process_copy(), before the process was seen. Sleeps. */
 void process_copy_undo(struct process *process);
 /*
- * Make thread, signal state and id of @child, whose process is set. 0 or -errno with nothing left.
+ * Make thread, signal state and id (@tid, or any when 0) of @child, whose process is set. 0 or -errno
+ * with nothing left.
  */
-int child_prepare(struct child *child, void (*entry)(void *), void *argument);
+int child_prepare(struct child *child, s32 tid, void (*entry)(void *), void *argument);
 /* Drop thread, signal state and id of a child that was not linked. */
 void child_undo(struct child *child);
 /*
@@ -136,3 +139,4 @@ enum clone_flags {
 };
 #define CLONE_IO	    0x80000000ull
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
+#define CLONE_INTO_CGROUP   0x200000000ull
