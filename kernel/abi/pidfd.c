@@ -20,8 +20,7 @@ static int info_in(struct signal_info *info, vaddr_t from, int signo, const stru
 		return -EFAULT;
 	if (info->signo != signo)
 		return -EINVAL;
-	if (pidfd_process(file) != process_current() &&
-	    (info->code >= 0 || info->code == SI_TKILL))
+	if (pidfd_process(file) != process_current() && (info->code >= 0 || info->code == SI_TKILL))
 		return -EPERM;
 	return 0;
 }

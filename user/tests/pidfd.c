@@ -116,9 +116,9 @@ static void test_nonblock(void)
 static void test_clone(void)
 {
 	int fd = -1;
-	struct arguments arguments = {
-		.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&fd, .exit_signal = SIGCHLD
-	};
+	struct arguments arguments = { .flags = CLONE_PIDFD,
+				       .pidfd = (uintptr_t)&fd,
+				       .exit_signal = SIGCHLD };
 	siginfo_t info;
 	pid_t pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
 	if (!pid)
@@ -167,8 +167,8 @@ static void test_set_tid(void)
 	arguments.set_tid = 0;
 	arguments.set_tid_size = 1;
 	CHECK_ERRNO(syscall(SYS_clone3, &arguments, sizeof(arguments)), EINVAL);
-	arguments = (struct arguments){ .flags = 0x200000000ULL, .cgroup = 0,
-					.exit_signal = SIGCHLD };
+	arguments =
+		(struct arguments){ .flags = 0x200000000ULL, .cgroup = 0, .exit_signal = SIGCHLD };
 	CHECK_ERRNO(syscall(SYS_clone3, &arguments, sizeof(arguments)), EBADF);
 	arguments.cgroup = 1ull << 40;
 	CHECK_ERRNO(syscall(SYS_clone3, &arguments, sizeof(arguments)), EINVAL);
@@ -233,9 +233,9 @@ static void test_thread(void)
 }
 
 static const struct check_case cases[] = {
-	{ "open", test_open },	   { "signal-and-poll", test_signal_and_poll },
+	{ "open", test_open },	       { "signal-and-poll", test_signal_and_poll },
 	{ "nonblock", test_nonblock }, { "clone", test_clone },
-	{ "set-tid", test_set_tid }, { "getfd", test_getfd },
+	{ "set-tid", test_set_tid },   { "getfd", test_getfd },
 	{ "thread", test_thread },
 };
 CHECK_MAIN(cases)

@@ -55,7 +55,8 @@ static void test_queued(void)
 	struct signalfd_siginfo info[3];
 	int fd = make(SIGRTMIN, SIGRTMIN + 1, SFD_NONBLOCK);
 	for (int i = 0; i < 3; i++)
-		CHECK_OK(sigqueue(getpid(), SIGRTMIN + 1 - i % 2, (union sigval){ .sival_int = 70 + i }));
+		CHECK_OK(sigqueue(getpid(), SIGRTMIN + 1 - i % 2,
+				  (union sigval){ .sival_int = 70 + i }));
 	CHECK_EQ(read(fd, info, sizeof(info)), sizeof(info));
 	CHECK_EQ(info[0].ssi_signo, SIGRTMIN);
 	CHECK_EQ(info[0].ssi_int, 71);
@@ -183,8 +184,8 @@ static void test_gone(void)
 }
 
 static const struct check_case cases[] = {
-	{ "basic", test_basic },       { "queued", test_queued }, { "child", test_child },
-	{ "change", test_change },     { "blocking", test_blocking }, { "fork", test_fork },
+	{ "basic", test_basic },   { "queued", test_queued },	  { "child", test_child },
+	{ "change", test_change }, { "blocking", test_blocking }, { "fork", test_fork },
 	{ "gone", test_gone },
 };
 CHECK_MAIN(cases)
