@@ -110,6 +110,7 @@ struct file_table *file_table_copy(struct file_table *from)
 {
 	struct file_table *table = file_table_create();
 	unsigned size;
+	size_t fd;
 	int error = 0;
 
 	if (!table)
@@ -129,10 +130,10 @@ struct file_table *file_table_copy(struct file_table *from)
 	}
 	arrays_copy(table, from, size);
 	table->free_from = from->free_from;
-	for (unsigned fd = 0; fd < size; fd++) {
+	bitmap_for_each (fd, table->open, size) {
 		if (table->files[fd])
 			file_get(table->files[fd]);
-		else if (bitmap_test(table->open, fd))
+		else
 			/* Reserved by a thread that is about to open it: not the child's affair. */
 			bitmap_clear(table->open, fd);
 	}
@@ -157,11 +158,14 @@ static void file_close(struct file_table *table, struct file *file)
 
 void file_table_put(struct file_table *table)
 {
+	size_t fd;
+
 	if (!atomic32_dec_and_test(&table->references))
 		return;
-	for (unsigned fd = 0; fd < table->size; fd++)
+	bitmap_for_each (fd, table->open, table->size) {
 		if (table->files[fd])
 			file_close(table, table->files[fd]);
+	}
 	if (table->files != table->inline_files)
 		kfree(table->files);
 	slab_free(&table_cache, table);
@@ -193,13 +197,12 @@ static struct file *table_take(struct file_table *table, unsigned fd)
 
 void file_table_close_on_exec(struct file_table *table)
 {
-	spin_lock(&table->lock);
-	for (unsigned fd = 0; fd < table->size; fd++) {
-		struct file *file;
+	size_t fd;
 
-		if (!bitmap_test(table->close_on_exec, fd))
-			continue;
-		file = table_take(table, fd);
+	spin_lock(&table->lock);
+	bitmap_for_each (fd, table->close_on_exec, table->size) {
+		struct file *file = table_take(table, fd);
+
 		if (!file)
 			continue;
 		spin_unlock(&table->lock);

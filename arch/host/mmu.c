@@ -41,6 +41,7 @@ static void table_destroy(pte_t *table, unsigned level)
 			continue;
 		BUG_ON(level == 0);
 		table_destroy(table_of(table[i]), level - 1);
+		table[i] = (pte_t){ 0 };
 	}
 	frame_free_table(frame_of_data(table));
 }

@@ -13,7 +13,25 @@
 #include <mm/table.h>
 #include <sched/cpu.h>
 
-enum { USER_ENTRIES = TABLE_ENTRIES / 2 };
+/*
+ * An upper table holds few entries. The flags of its frame have a bit for each run of 16 that holds any, or
+ * once held one.
+ */
+enum { USER_ENTRIES = TABLE_ENTRIES / 2, RUN_ENTRIES = TABLE_ENTRIES / 32 };
+
+#ifdef SELENE_DEBUG
+static void assert_table_empty(pte_t entry)
+{
+	const pte_t *table = table_of(entry);
+
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		BUG_ON(!pte_empty(table[i]));
+}
+#else
+static void assert_table_empty(pte_t entry)
+{
+}
+#endif
 
 int mmu_space_init(struct mmu_space *space)
 {
@@ -23,13 +41,48 @@ int mmu_space_init(struct mmu_space *space)
 		return -ENOMEM;
 	space->cpus = (struct cpumask){ 0 };
 	space->root = frame_data(frame);
-	memcpy(space->root + USER_ENTRIES, kernel_root + USER_ENTRIES, PAGE_SIZE / 2);
+	for (unsigned i = 0; i < kernel_entry_count; i++)
+		space->root[kernel_entries[i]] = kernel_root[kernel_entries[i]];
 	return 0;
 }
 
-static void free_table(pte_t entry)
+/* The bit of @entry, in an upper table, in the flags of the table's frame. */
+static u32 run_bit(const pte_t *entry)
 {
-	frame_free_table(frame_of(pte_frame(entry)));
+	return 1u << ((uintptr_t)entry % PAGE_SIZE / sizeof(*entry) / RUN_ENTRIES);
+}
+
+/* The first of [entry, end), in one upper table, that is not empty, or @end. */
+static pte_t *skip_unused(pte_t *entry, pte_t *end)
+{
+	const uintptr_t run_size = RUN_ENTRIES * sizeof(*entry);
+	u32 used;
+
+	if (entry >= end || !pte_empty(*entry))
+		return entry;
+	used = atomic32_read(&frame_of_data(entry)->flags);
+	used >>= (uintptr_t)entry % PAGE_SIZE / run_size;
+	for (; used; used >>= 1) {
+		pte_t *run_end = (pte_t *)(((uintptr_t)entry | (run_size - 1)) + 1);
+
+		if (used & 1) {
+			entry = table_skip_empty(entry, MIN(run_end, end));
+			if (entry < run_end)
+				return entry;
+		}
+		entry = run_end;
+		if (entry >= end)
+			break;
+	}
+	return end;
+}
+
+static void free_table(pte_t *entry)
+{
+	struct frame *frame = frame_of(pte_frame(*entry));
+
+	*entry = (pte_t){ 0 };
+	frame_free_table(frame);
 }
 
 void mmu_space_destroy(struct mmu_space *space)
@@ -37,23 +90,32 @@ void mmu_space_destroy(struct mmu_space *space)
 	pte_t *root = space->root, *root_end = root + USER_ENTRIES;
 
 	assert(cpumask_empty(&space->cpus));
-	for (; (root = table_skip_empty(root, root_end)) < root_end; root++) {
+	for (; (root = skip_unused(root, root_end)) < root_end; root++) {
 		pte_t *entry = table_of(*root), *end = entry + TABLE_ENTRIES;
 
-		while ((entry = table_skip_empty(entry, end)) < end)
-			free_table(*entry++);
-		free_table(*root);
+		for (; (entry = skip_unused(entry, end)) < end; entry++) {
+			assert_table_empty(*entry);
+			free_table(entry);
+		}
+		free_table(root);
 	}
+	for (unsigned i = 0; i < kernel_entry_count; i++)
+		space->root[kernel_entries[i]] = (pte_t){ 0 };
 	frame_free_table(frame_of_data(space->root));
 	space->root = NULL;
 }
 
+/*
+ * The run's bit comes before the entry, so that whoever sees the entry, or what lies below it, sees
+ * the bit.
+ */
 static pte_t *table_create(pte_t *entry)
 {
 	struct frame *frame = frame_alloc_table();
 
 	if (!frame)
 		return NULL;
+	atomic32_fetch_or(&frame_of_data(entry)->flags, run_bit(entry));
 	if (pte_cas(entry, (pte_t){ 0 }, table_entry(frame_address(frame)))) {
 		/* An address-wise fence orders leaf entries only (Privileged spec 4.2.1). */
 		tlb_flush_local_all();
@@ -86,7 +148,7 @@ pte_t *mmu_walk(struct mmu_space *space, vaddr_t address, bool create)
 /* Moves *@address, which @entry maps, on to the first of [entry, end) that is not empty. */
 static pte_t *find_entry(pte_t *entry, pte_t *end, unsigned level, vaddr_t *address)
 {
-	pte_t *found = table_skip_empty(entry, end);
+	pte_t *found = skip_unused(entry, end);
 
 	if (found > entry)
 		*address = ALIGN_DOWN(*address, table_span(level)) +
@@ -119,20 +181,6 @@ pte_t *mmu_find(struct mmu_space *space, vaddr_t *address, vaddr_t end)
 	*address = end;
 	return NULL;
 }
-
-#ifdef SELENE_DEBUG
-static void assert_table_empty(pte_t entry)
-{
-	const pte_t *table = table_of(entry);
-
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-		BUG_ON(!pte_empty(table[i]));
-}
-#else
-static void assert_table_empty(pte_t entry)
-{
-}
-#endif
 
 static void unlink_table(pte_t *entry, struct tlb_batch *batch)
 {

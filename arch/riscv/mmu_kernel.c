@@ -24,6 +24,8 @@ extern char _text[], _etext[], _erodata[], _data[], _end[];
 extern char boot_stack_guard[], boot_stack[];
 
 pte_t kernel_root[TABLE_ENTRIES] __aligned_to(4096);
+u16 kernel_entries[TABLE_ENTRIES / 2];
+unsigned kernel_entry_count;
 unsigned kernel_map_generation;
 
 static struct spinlock window_lock = SPINLOCK_INIT(RANK_NONE);
@@ -112,6 +114,10 @@ void mmu_init(void)
 	kernel_root[table_index(STACK_WINDOW_BASE, 2)] = table_entry(boot_table());
 	/* Consoles are mapped before there are frames. */
 	table_of(kernel_root[table_index(DEVICE_WINDOW_BASE, 2)])[0] = table_entry(boot_table());
+	for (unsigned i = TABLE_ENTRIES / 2; i < TABLE_ENTRIES; i++) {
+		if (!pte_empty(kernel_root[i]))
+			kernel_entries[kernel_entry_count++] = i;
+	}
 
 	csr_write(satp, SATP_SV39_MODE | direct_unmap(kernel_root) >> PAGE_SHIFT);
 	tlb_flush_local_all();

@@ -6,6 +6,9 @@ enum { TABLE_ENTRIES = 512 };
 #define SATP_SV39_MODE (8ul << 60)
 
 extern pte_t kernel_root[TABLE_ENTRIES];
+/* The indexes of its entries that are not empty. [const] after mmu_init() */
+extern u16 kernel_entries[TABLE_ENTRIES / 2];
+extern unsigned kernel_entry_count;
 
 /* Bytes that an entry of @level maps. */
 static inline u64 table_span(unsigned level)

@@ -19,7 +19,7 @@ void random_bytes(void *to, size_t size)
 	u64 now = time_now();
 	unsigned long irq = spin_lock_irqsave(&lock);
 
-	random_mix(&state, &now, sizeof(now));
+	random_stir(&state, now);
 	random_generate(&state, to, size);
 	spin_unlock_irqrestore(&lock, irq);
 }

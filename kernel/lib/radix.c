@@ -50,15 +50,38 @@ static unsigned descend(const struct radix *tree, u64 index, struct radix_node *
 	}
 }
 
-void *radix_lookup(const struct radix *tree, u64 index)
+/* The leaf of @index; NULL: there is none. */
+static const struct radix_node *leaf_of(const struct radix *tree, u64 index)
 {
-	struct radix_node *node = tree->root;
+	const struct radix_node *node = tree->root;
 
 	if (index > reach(tree->levels))
 		return NULL;
 	for (unsigned level = tree->levels; node && level > 1; level--)
 		node = node->slots[slot_of(index, level)];
-	return node ? node->slots[slot_of(index, 1)] : NULL;
+	return node;
+}
+
+void *radix_lookup(const struct radix *tree, u64 index)
+{
+	const struct radix_node *leaf = leaf_of(tree, index);
+
+	return leaf ? leaf->slots[slot_of(index, 1)] : NULL;
+}
+
+void radix_lookup_run(const struct radix *tree, u64 first, u64 count, void **items)
+{
+	while (count) {
+		const struct radix_node *leaf = leaf_of(tree, first);
+		unsigned slot = slot_of(first, 1);
+		u64 part = MIN(count, SLOTS - slot);
+
+		for (u64 i = 0; i < part; i++)
+			items[i] = leaf ? leaf->slots[slot + i] : NULL;
+		first += part;
+		items += part;
+		count -= part;
+	}
 }
 
 /* Free the empty nodes of @path from @level up, and roots that hold only index 0's way down. */

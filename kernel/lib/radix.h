@@ -37,6 +37,8 @@ static inline bool radix_empty(const struct radix *tree)
 
 /* NULL: nothing there. */
 void *radix_lookup(const struct radix *tree, u64 index);
+/* The items of [first, first + count) into @items, NULL where nothing is. */
+void radix_lookup_run(const struct radix *tree, u64 first, u64 count, void **items);
 /* @item is not NULL. 0, -EEXIST, or -ENOMEM with the tree as it was. */
 int radix_insert(struct radix *tree, u64 index, void *item);
 /* Put @item in the place of what is at @index, which is returned; NULL: nothing there or done. */

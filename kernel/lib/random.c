@@ -8,16 +8,38 @@ static u32 rotate(u32 x, unsigned count)
 }
 
 /* RFC 8439 2.1 */
-static __force_inline void quarter_round(u32 *x, unsigned a, unsigned b, unsigned c, unsigned d)
+static __force_inline void quarter_round(u32 *a, u32 *b, u32 *c, u32 *d)
 {
-	x[a] += x[b];
-	x[d] = rotate(x[d] ^ x[a], 16);
-	x[c] += x[d];
-	x[b] = rotate(x[b] ^ x[c], 12);
-	x[a] += x[b];
-	x[d] = rotate(x[d] ^ x[a], 8);
-	x[c] += x[d];
-	x[b] = rotate(x[b] ^ x[c], 7);
+	*a += *b;
+	*d = rotate(*d ^ *a, 16);
+	*c += *d;
+	*b = rotate(*b ^ *c, 12);
+	*a += *b;
+	*d = rotate(*d ^ *a, 8);
+	*c += *d;
+	*b = rotate(*b ^ *c, 7);
+}
+
+/* Sixteen variables, not an array, so that they live in registers. */
+static void twenty_rounds(u32 x[16])
+{
+	u32 x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5], x6 = x[6], x7 = x[7];
+	u32 x8 = x[8], x9 = x[9], x10 = x[10], x11 = x[11], x12 = x[12], x13 = x[13], x14 = x[14];
+	u32 x15 = x[15];
+
+	for (unsigned round = 0; round < 20; round += 2) {
+		quarter_round(&x0, &x4, &x8, &x12);
+		quarter_round(&x1, &x5, &x9, &x13);
+		quarter_round(&x2, &x6, &x10, &x14);
+		quarter_round(&x3, &x7, &x11, &x15);
+		quarter_round(&x0, &x5, &x10, &x15);
+		quarter_round(&x1, &x6, &x11, &x12);
+		quarter_round(&x2, &x7, &x8, &x13);
+		quarter_round(&x3, &x4, &x9, &x14);
+	}
+	x[0] = x0, x[1] = x1, x[2] = x2, x[3] = x3, x[4] = x4, x[5] = x5, x[6] = x6, x[7] = x7;
+	x[8] = x8, x[9] = x9, x[10] = x10, x[11] = x11, x[12] = x12, x[13] = x13, x[14] = x14;
+	x[15] = x15;
 }
 
 void chacha20_block(u8 block[CHACHA20_BLOCK], const u32 key[8], u32 counter, const u32 nonce[3])
@@ -30,16 +52,7 @@ void chacha20_block(u8 block[CHACHA20_BLOCK], const u32 key[8], u32 counter, con
 	start[12] = counter;
 	memcpy(start + 13, nonce, 3 * sizeof(u32));
 	memcpy(x, start, sizeof(x));
-	for (unsigned round = 0; round < 20; round += 2) {
-		quarter_round(x, 0, 4, 8, 12);
-		quarter_round(x, 1, 5, 9, 13);
-		quarter_round(x, 2, 6, 10, 14);
-		quarter_round(x, 3, 7, 11, 15);
-		quarter_round(x, 0, 5, 10, 15);
-		quarter_round(x, 1, 6, 11, 12);
-		quarter_round(x, 2, 7, 8, 13);
-		quarter_round(x, 3, 4, 9, 14);
-	}
+	twenty_rounds(x);
 	for (unsigned i = 0; i < 16; i++)
 		store_le32(block + 4 * i, x[i] + start[i]);
 }
@@ -82,20 +95,21 @@ void random_mix(struct random_state *state, const void *data, size_t size)
 void random_generate(struct random_state *state, void *to, size_t size)
 {
 	u8 block[CHACHA20_BLOCK], first[CHACHA20_BLOCK];
+	size_t part = MIN(size, CHACHA20_BLOCK - RANDOM_SEED_SIZE);
 	u8 *out = to;
 
-	/* Half of block 0 is the next key, so that this one is forgotten. */
+	/* One half of block 0 is the next key, so that this one is forgotten; the other serves a small request. */
 	stream_block(state, 0, first);
-	for (u32 counter = 1; size > 0; counter++) {
-		size_t part = MIN(size, CHACHA20_BLOCK);
-
+	memcpy(out, first + RANDOM_SEED_SIZE, part);
+	for (u32 counter = 1; size > part; counter++) {
+		out += part;
+		size -= part;
+		part = MIN(size, CHACHA20_BLOCK);
 		/* A request of 256 GiB would wrap the counter. */
 		if (!counter)
 			state->requests++;
 		stream_block(state, counter, block);
 		memcpy(out, block, part);
-		out += part;
-		size -= part;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(state->key); i++)
 		state->key[i] = load_le32(first + 4 * i);

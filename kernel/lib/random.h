@@ -20,6 +20,15 @@ void chacha20_block(u8 block[CHACHA20_BLOCK], const u32 key[8], u32 counter, con
 void random_init(struct random_state *state, const u8 seed[RANDOM_SEED_SIZE]);
 /* Let the key depend on @data too. What the state knew before is not lost. */
 void random_mix(struct random_state *state, const void *data, size_t size);
+/*
+ * As random_mix() of 8 bytes, but at the next request's expense: what the key becomes then depends on
+ * @value too. Nothing is lost: for any key of before there is one key of after.
+ */
+static inline void random_stir(struct random_state *state, u64 value)
+{
+	state->key[0] ^= (u32)value;
+	state->key[1] ^= (u32)(value >> 32);
+}
 void random_generate(struct random_state *state, void *to, size_t size);
 u64 random_u64(struct random_state *state);
 /* Every number in [0, limit) equally likely; @limit is not 0. */

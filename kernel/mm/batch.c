@@ -100,27 +100,33 @@ void release_range(struct release_batch *batch, struct space *space, vaddr_t sta
 	}
 }
 
-void release_all(struct space *space)
+/* [entry, end) of one table. */
+static void release_entries(pte_t *entry, pte_t *end)
 {
-	vaddr_t address = USER_START;
+	struct frame *owned = NULL;
+
+	for (; (entry = table_skip_empty(entry, end)) < end; entry++) {
+		pte_t pte = *entry;
+
+		*entry = (pte_t){ 0 };
+		if (pte_state(pte) == PAGE_OWNED)
+			chain_add(&owned, pte);
+		else
+			ownership_release(pte);
+	}
+	frame_free_chain(owned);
+}
+
+void release_alone(struct space *space, vaddr_t start, vaddr_t end)
+{
 	pte_t *entry;
 
-	while (address < USER_END && (entry = mmu_find(&space->mmu, &address, USER_END))) {
-		vaddr_t next = ALIGN_DOWN(address, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
-		pte_t *end = entry + ((next - address) >> PAGE_SHIFT);
-		struct frame *owned = NULL;
+	while (start < end && (entry = mmu_find(&space->mmu, &start, end))) {
+		vaddr_t table_end = ALIGN_DOWN(start, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
+		vaddr_t stop = MIN(end, table_end);
 
-		address = next;
-		for (; (entry = table_skip_empty(entry, end)) < end; entry++) {
-			pte_t pte = *entry;
-
-			*entry = (pte_t){ 0 };
-			if (pte_state(pte) == PAGE_OWNED)
-				chain_add(&owned, pte);
-			else
-				ownership_release(pte);
-		}
-		frame_free_chain(owned);
+		release_entries(entry, entry + ((stop - start) >> PAGE_SHIFT));
+		start = stop;
 		schedule_if_needed();
 	}
 }

@@ -34,7 +34,7 @@ enum release_which { RELEASE_ALL, RELEASE_OBJECT_PAGES };
 void release_range(struct release_batch *batch, struct space *space, vaddr_t start, vaddr_t end,
 		   enum release_which which);
 /*
- * All entries of a space that no CPU runs and nothing refers to: no locks, no shootdown; an OWNED page
+ * [start, end) of a space that no CPU runs and nothing refers to: no locks, no shootdown; an OWNED page
  * costs no atomic operation and no counter that CPUs share. May sleep.
  */
-void release_all(struct space *space);
+void release_alone(struct space *space, vaddr_t start, vaddr_t end);

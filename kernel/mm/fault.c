@@ -98,35 +98,39 @@ static int fault_device(struct fault *fault)
 	return 0;
 }
 
-/* The cached pages around the fault, by slot; the one of the fault is among them, counted. */
+/* The cached pages around the fault for the entries from @first on; NULL: not there yet. */
 struct around {
-	struct frame *frames[AROUND_PAGES];
-	vaddr_t start;
-	unsigned fault_slot;
+	pte_t *first;
+	unsigned count;
+	struct frame *frames[AROUND_PAGES]; /* the fault's own is among them */
 };
 
-/* [object] */
+/* [object] The window is the same for all faults in it, cut to the mapping and to the object. */
 static void around_collect(const struct fault *fault, struct frame *frame, struct around *around)
 {
 	struct mapping *mapping = fault->mapping;
 	struct memory_object *object = mapping->object;
 	u64 pages = DIV_ROUND_UP(object->size, PAGE_SIZE);
+	vaddr_t window = ALIGN_DOWN(fault->address, AROUND_PAGES * PAGE_SIZE);
+	vaddr_t start = MAX(window, mapping->start);
+	vaddr_t end = MIN(window + AROUND_PAGES * PAGE_SIZE, mapping->end);
+	u64 first = mapping_index(mapping, start);
+	u64 count = MIN((end - start) >> PAGE_SHIFT, pages - first);
 
-	around->start = ALIGN_DOWN(fault->address, AROUND_PAGES * PAGE_SIZE);
-	around->fault_slot = (fault->address - around->start) >> PAGE_SHIFT;
-	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
-		vaddr_t address = around->start + slot * PAGE_SIZE;
-		u64 index = mapping_index(mapping, address);
-		struct frame *near = NULL;
+	if (fault->access & FAULT_WRITE) {
+		around->first = fault->entry;
+		around->count = 1;
+		around->frames[0] = frame;
+		return;
+	}
+	around->first = fault->entry - ((fault->address - start) >> PAGE_SHIFT);
+	around->count = count;
+	radix_lookup_run(&object->pages, first, count, (void **)around->frames);
+	for (unsigned i = 0; i < count; i++) {
+		struct frame *near = around->frames[i];
 
-		if (slot == around->fault_slot)
-			near = frame;
-		else if (!(fault->access & FAULT_WRITE) && address >= mapping->start &&
-			 address < mapping->end && index < pages)
-			near = radix_lookup(&object->pages, index);
 		if (near && atomic32_read_acquire(&near->flags) & FRAME_BUSY)
-			near = NULL;
-		around->frames[slot] = near;
+			around->frames[i] = NULL;
 	}
 }
 
@@ -135,8 +139,8 @@ static void around_sync_icache(struct around *around)
 {
 	bool synced = true;
 
-	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
-		struct frame *frame = around->frames[slot];
+	for (unsigned i = 0; i < around->count; i++) {
+		struct frame *frame = around->frames[i];
 
 		if (frame)
 			synced &= (atomic32_read_acquire(&frame->flags) & FRAME_ICACHE_SYNCED) != 0;
@@ -144,9 +148,9 @@ static void around_sync_icache(struct around *around)
 	if (synced || BROKEN(RULE_10_SYNC_ICACHE))
 		return;
 	icache_sync_all();
-	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
-		if (around->frames[slot])
-			atomic32_fetch_or(&around->frames[slot]->flags, FRAME_ICACHE_SYNCED);
+	for (unsigned i = 0; i < around->count; i++) {
+		if (around->frames[i])
+			atomic32_fetch_or(&around->frames[i]->flags, FRAME_ICACHE_SYNCED);
 	}
 }
 
@@ -158,15 +162,15 @@ static void around_sync_icache(struct around *around)
 static void around_install(const struct fault *fault, const struct around *around,
 			   enum page_state state)
 {
-	pte_t *entries = fault->entry - around->fault_slot;
+	unsigned prot = mapping_entry_prot(fault->mapping, 0, state, false);
 
-	for (unsigned slot = 0; slot < AROUND_PAGES; slot++) {
-		struct frame *frame = around->frames[slot];
+	for (unsigned i = 0; i < around->count; i++) {
+		struct frame *frame = around->frames[i];
 
-		if (!frame || slot == around->fault_slot || !pte_empty(pte_get(&entries[slot])))
+		if (!frame || !pte_empty(around->first[i]))
 			continue;
 		frame_get(frame);
-		pte_set(&entries[slot], entry_make(fault, frame_number(frame), state, false));
+		pte_set(&around->first[i], pte_make(frame_number(frame), prot, state));
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <mm/batch.h>
 #include <mm/hazard.h>
 #include <mm/mapping.h>
+#include <mm/table.h>
 #include <sched/cpu.h>
 
 /* A device writes to this page by the parent's address: the child gets the copy (mm-hazards 5). */
@@ -28,60 +29,87 @@ static bool is_pinned(pte_t pte)
 	       atomic32_read(&frame_of(pte_frame(pte))->flags) & FRAME_PINNED;
 }
 
-/*
- * The entries [address, end) of one table; @to are the child's. The parent's table is locked; the
- * child's need not be: only a truncate could know of it, by a mapping whose object we hold.
- */
-static int fork_table(pte_t *from, pte_t *to, vaddr_t address, vaddr_t end, struct tlb_batch *batch)
+/* A fork on its way, and the last pair of tables that it copied between. */
+struct fork {
+	struct space *parent, *child;
+	struct tlb_batch batch; /* of the parent */
+	vaddr_t table_start;	/* of the pair; FORK_NO_TABLE: none yet */
+	pte_t *from, *to;	/* their first entries */
+};
+#define FORK_NO_TABLE (~(vaddr_t)0)
+
+/* Moves *@start on to the first leaf table of the parent in [*start, end); 0: none, or -ENOMEM. */
+static int fork_tables(struct fork *fork, vaddr_t *start, vaddr_t end)
 {
-	for (; address < end; address += PAGE_SIZE, from++, to++) {
-		bool changed = false;
+	vaddr_t offset = *start % MMU_TABLE_SPAN;
+
+	if (*start - offset == fork->table_start)
+		return 1;
+	fork->from = mmu_find(&fork->parent->mmu, start, end);
+	if (!fork->from)
+		return 0;
+	fork->to = mmu_walk(&fork->child->mmu, *start, true);
+	if (!fork->to)
+		return -ENOMEM;
+	if (BROKEN(RULE_13_TABLES_START_EMPTY))
+		page_copy(frame_data(frame_of_data(fork->to)),
+			  frame_data(frame_of_data(fork->from)));
+	offset = *start % MMU_TABLE_SPAN;
+	fork->table_start = *start - offset;
+	fork->from -= offset >> PAGE_SHIFT;
+	fork->to -= offset >> PAGE_SHIFT;
+	return 1;
+}
+
+/*
+ * The entries [start, end) of the pair of tables. The parent's table is locked; the child's need not
+ * be: only a truncate could know of it, by a mapping whose object we hold.
+ */
+static int fork_entries(struct fork *fork, vaddr_t start, vaddr_t end)
+{
+	pte_t *first = fork->from + ((start - fork->table_start) >> PAGE_SHIFT);
+	pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
+	s64 to_child = fork->to - fork->from;
+
+	for (pte_t *from = first; (from = table_skip_empty(from, stop)) < stop; from++) {
+		bool narrowed = false;
 		pte_t pte = *from;
 
-		if (pte_empty(pte))
-			continue;
 		if (unlikely(is_pinned(pte))) {
 			int error = copy_pinned(pte, &pte);
 
 			if (error)
 				return error;
 		} else {
-			pte = ownership_fork(from, &changed);
+			pte = ownership_fork(from, &narrowed);
 		}
-		pte_set(to, pte);
-		if (changed)
-			tlb_add(batch, address);
+		from[to_child] = pte;
+		if (narrowed)
+			tlb_add(&fork->batch, start + ((u64)(from - first) << PAGE_SHIFT));
 	}
 	return 0;
 }
 
 /* What @mapping shows; its object, if any, is locked. */
-static int fork_entries(struct space *child, struct mapping *mapping, struct tlb_batch *batch)
+static int fork_pages(struct fork *fork, const struct mapping *mapping)
 {
-	struct mmu_space *parent = &mapping->space->mmu;
 	vaddr_t start = mapping->start;
-	pte_t *from, *to;
+	int found = 1;
 
-	while (start < mapping->end && (from = mmu_find(parent, &start, mapping->end))) {
-		vaddr_t table_end = ALIGN_DOWN(start, MMU_TABLE_SPAN) + MMU_TABLE_SPAN;
-		vaddr_t stop = MIN(mapping->end, table_end);
-		struct spinlock *lock = pte_lock(from);
+	while (start < mapping->end && (found = fork_tables(fork, &start, mapping->end)) > 0) {
+		vaddr_t stop = MIN(mapping->end, fork->table_start + MMU_TABLE_SPAN);
+		struct spinlock *lock = pte_lock(fork->from);
 		int error;
 
-		to = mmu_walk(&child->mmu, start, true);
-		if (!to)
-			return -ENOMEM;
-		if (BROKEN(RULE_13_TABLES_START_EMPTY))
-			page_copy(frame_data(frame_of_data(to)), frame_data(frame_of_data(from)));
 		spin_lock(lock);
-		error = fork_table(from, to, start, stop, batch);
+		error = fork_entries(fork, start, stop);
 		spin_unlock(lock);
 		if (error)
 			return error;
 		start = stop;
 		schedule_if_needed();
 	}
-	return 0;
+	return MIN(found, 0);
 }
 
 /* The mapping goes to the right of all that the child has. */
@@ -100,7 +128,7 @@ static void insert_last(struct space *child, struct mapping *mapping)
  * are copied: a truncate that had passed the child's mapping while it was empty would leave what is
  * copied afterwards.
  */
-static int fork_mapping(struct space *child, struct mapping *mapping, struct tlb_batch *batch)
+static int fork_mapping(struct fork *fork, struct mapping *mapping)
 {
 	struct memory_object *object = mapping->object;
 	struct mapping *copy = mapping_create(mapping);
@@ -108,9 +136,9 @@ static int fork_mapping(struct space *child, struct mapping *mapping, struct tlb
 
 	if (!copy)
 		return -ENOMEM;
-	copy->space = child;
+	copy->space = fork->child;
 	copy->flags &= ~MAPPING_LOCKED;
-	insert_last(child, copy);
+	insert_last(fork->child, copy);
 	if (object) {
 		mutex_lock(&object->lock);
 		list_add_tail(&object->mappings, &copy->object_link);
@@ -120,7 +148,7 @@ static int fork_mapping(struct space *child, struct mapping *mapping, struct tlb
 		object = NULL;
 	}
 	if (!(mapping->flags & MAPPING_WIPE_ON_FORK))
-		error = fork_entries(child, mapping, batch);
+		error = fork_pages(fork, mapping);
 	if (object)
 		mutex_unlock(&object->lock);
 	return error;
@@ -151,19 +179,19 @@ static void copy_layout(struct space *child, struct space *parent)
 struct space *space_fork(struct space *parent)
 {
 	struct space *child = space_allocate();
+	struct fork fork = { .parent = parent, .child = child, .table_start = FORK_NO_TABLE };
 	struct mapping *mapping;
-	struct tlb_batch batch;
 	int error = 0;
 
 	if (!child)
 		return ERR_PTR(-ENOMEM);
 	write_lock(&parent->lock);
 	copy_layout(child, parent);
-	tlb_begin(&batch, &parent->mmu);
+	tlb_begin(&fork.batch, &parent->mmu);
 	mapping = space_mapping_from(parent, 0);
 	for (; mapping && !error; mapping = mapping_next(mapping)) {
 		if (!(mapping->flags & MAPPING_DONT_FORK))
-			error = fork_mapping(child, mapping, &batch);
+			error = fork_mapping(&fork, mapping);
 	}
 	/* All CPUs of the parent, before anyone may write again and before the child starts. */
 	if (BROKEN(RULE_CHILD_AFTER_FLUSH) && !error)
@@ -173,7 +201,7 @@ struct space *space_fork(struct space *parent)
 	if (BROKEN(RULE_FORK_FLUSHES_ALL))
 		tlb_flush_local_all();
 	else
-		tlb_commit(&batch);
+		tlb_commit(&fork.batch);
 	if (!BROKEN(RULE_FORK_FLUSH_LOCKED))
 		write_unlock(&parent->lock);
 	if (error) {

@@ -11,12 +11,14 @@
 #include <sched/cpu.h>
 
 enum { BATCH_ORDER = 4, BATCH = 1 << BATCH_ORDER, FRAME_KINDS = FRAME_OBJECT + 1 };
+enum { TABLES_KEPT = 16 };
 enum { ORDER_INSIDE = 0xff }; /* frame->order of a free frame that is not the head of its block */
 
 struct frame_cache {	     /* [own cpu] interrupts off */
 	struct frame *loose; /* chain of loose_count frames */
 	struct frame *full;  /* chain of BATCH frames, or NULL */
-	unsigned loose_count;
+	struct frame *tables; /* chain of table_count frames that hold zeros */
+	unsigned loose_count, table_count;
 	s64 allocated[FRAME_KINDS]; /* minus freed, on this CPU */
 } __aligned_to(64);
 
@@ -155,6 +157,12 @@ static bool cache_refill(struct frame_cache *cache)
 		}
 	}
 	spin_unlock(&buddy_lock);
+	if (!cache->loose) {
+		cache->loose = cache->tables;
+		cache->loose_count = cache->table_count;
+		cache->tables = NULL;
+		cache->table_count = 0;
+	}
 	return cache->loose != NULL;
 }
 
@@ -192,8 +200,11 @@ static void depot_drain(void)
 	buddy_insert_chain(cache->loose);
 	buddy_insert_chain(cache->full);
 	cache->loose = NULL;
+	buddy_insert_chain(cache->tables);
 	cache->full = NULL;
+	cache->tables = NULL;
 	cache->loose_count = 0;
+	cache->table_count = 0;
 	spin_unlock(&buddy_lock);
 	irq_restore(irq);
 }
@@ -249,7 +260,6 @@ static void frame_prepare(struct frame *frame, enum frame_kind kind, unsigned or
 	atomic32_set(&frame->references, 1);
 	frame->kind = kind;
 	frame->order = order;
-	frame->used = 0;
 	atomic32_set(&frame->flags, 0);
 	frame->seen = 0;
 }
@@ -368,10 +378,32 @@ void frame_free_chain(struct frame *frame)
 	}
 }
 
+/* A frame of zeros that was a table on this CPU; NULL: none is kept. */
+static struct frame *kept_table_alloc(void)
+{
+	unsigned long irq = irq_save();
+	struct frame_cache *cache = cpu_this()->frame_cache;
+	struct frame *frame = cache->tables;
+
+	if (frame) {
+		cache->tables = frame->chain;
+		cache->table_count--;
+		cache->allocated[FRAME_TABLE]++;
+	}
+	irq_restore(irq);
+	return frame;
+}
+
 struct frame *frame_alloc_table(void)
 {
-	struct frame *frame = frame_alloc_zeroed(FRAME_TABLE);
+	struct frame *frame = NULL;
 
+	if (READ_ONCE(cpu_this()->frame_cache->tables) && !frame_alloc_fails())
+		frame = kept_table_alloc();
+	if (frame)
+		frame_prepare(frame, FRAME_TABLE, 0);
+	else
+		frame = frame_alloc_zeroed(FRAME_TABLE);
 	if (frame) {
 		spin_init(&frame->table.lock, RANK_TABLE);
 		frame->table.next = NULL;
@@ -381,13 +413,20 @@ struct frame *frame_alloc_table(void)
 
 void frame_free_table(struct frame *frame)
 {
-	frame_free(frame, 0);
-}
+	unsigned long irq = irq_save();
+	struct frame_cache *cache = cpu_this()->frame_cache;
 
-void frame_put(struct frame *frame)
-{
-	if (atomic32_dec_and_test(&frame->references))
-		frame_free(frame, 0);
+	if (cache->table_count == TABLES_KEPT) {
+		single_free(cache, frame);
+	} else {
+		BUG_ON(frame->kind != FRAME_TABLE);
+		cache->allocated[FRAME_TABLE]--;
+		frame->kind = FRAME_CACHED;
+		frame->chain = cache->tables;
+		cache->tables = frame;
+		cache->table_count++;
+	}
+	irq_restore(irq);
 }
 
 bool frame_fail_tick(void)
@@ -413,6 +452,12 @@ void frame_shrinker_register(struct frame_shrinker *shrinker)
 		;
 }
 
+static u64 cache_length(const struct frame_cache *cache)
+{
+	return READ_ONCE(cache->loose_count) + READ_ONCE(cache->table_count) +
+	       (READ_ONCE(cache->full) ? BATCH : 0);
+}
+
 void frame_statistics(struct frame_statistics *statistics)
 {
 	s64 kinds[FRAME_KINDS] = { 0 };
@@ -422,7 +467,7 @@ void frame_statistics(struct frame_statistics *statistics)
 	statistics->total = total;
 	spin_unlock_irqrestore(&buddy_lock, irq);
 	for (unsigned i = 0; i < CPU_MAX; i++) {
-		free += READ_ONCE(caches[i].loose_count) + (READ_ONCE(caches[i].full) ? BATCH : 0);
+		free += cache_length(&caches[i]);
 		for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
 			kinds[kind] += READ_ONCE(caches[i].allocated[kind]);
 	}
@@ -454,7 +499,7 @@ u64 frame_count_free_lists(void)
 		count += chain_length(batch);
 	spin_unlock_irqrestore(&buddy_lock, irq);
 	for (unsigned i = 0; i < CPU_MAX; i++)
-		count += READ_ONCE(caches[i].loose_count) + (READ_ONCE(caches[i].full) ? BATCH : 0);
+		count += cache_length(&caches[i]);
 	return count;
 }
 

@@ -34,8 +34,7 @@ struct frame {
 	struct atomic32 references; /* COW, SHARED and OBJECT frames; 1 in all others */
 	u8 kind;		    /* enum frame_kind, by the holder */
 	u8 order;		    /* of the block, in its head */
-	u16 used;		    /* FRAME_TABLE: for the port */
-	struct atomic32 flags;
+	struct atomic32 flags; /* enum frame_flags; FRAME_TABLE: for the port */
 	u32 seen; /* mm/audit.c: entries found, and FRAME_SEEN_OWNED */
 	union {
 		struct list_node link; /* free lists; the holder's use in FRAME_KERNEL */
@@ -69,7 +68,7 @@ void frame_init(void);
 struct frame *frame_alloc(enum frame_kind kind, unsigned order);
 struct frame *frame_alloc_zeroed(enum frame_kind kind);
 void frame_free(struct frame *frame, unsigned order);
-/* Page tables, zeroed, with their lock set up. */
+/* Page tables, zeroed, with their lock set up; freed with all their entries 0 again. */
 struct frame *frame_alloc_table(void);
 void frame_free_table(struct frame *frame);
 
@@ -78,7 +77,11 @@ static inline void frame_get(struct frame *frame)
 {
 	atomic32_inc(&frame->references);
 }
-void frame_put(struct frame *frame);
+static inline void frame_put(struct frame *frame)
+{
+	if (atomic32_dec_and_test(&frame->references))
+		frame_free(frame, 0);
+}
 static inline u32 frame_references(const struct frame *frame) /* acquire */
 {
 	return __atomic_load_n(&frame->references.v, __ATOMIC_ACQUIRE);

@@ -24,6 +24,55 @@ static inline unsigned ownership_prot(enum page_state state, unsigned prot, bool
 	return prot ? prot | PAGE_USER : 0;
 }
 /* Give up what the cleared entry @pte held: free, drop or leave alone. After the shootdown. */
-void ownership_release(pte_t pte);
-/* fork: what the child gets for *@entry, updating the parent's; the table's lock is held. */
-pte_t ownership_fork(pte_t *entry, bool *parent_changed);
+static inline void ownership_release(pte_t pte)
+{
+	switch (pte_state(pte)) {
+	case PAGE_BORROWED:
+		return;
+	case PAGE_OWNED:
+		frame_free(frame_of(pte_frame(pte)), 0);
+		return;
+	case PAGE_SHARED:
+	case PAGE_COW:
+		frame_put(frame_of(pte_frame(pte)));
+		return;
+	}
+}
+
+/*
+ * fork: what the child gets for *@entry, updating the parent's; the table's lock is held. Sets
+ * *@narrowed when the parent could write there until now, which a TLB may remember.
+ *
+ * The state decides, not W: a page made read-only, or not present, by mprotect must become COW as well
+ * (mm-hazards 12). Nobody else knows an OWNED frame yet, and the child's count is in place before
+ * either entry is seen without the lock.
+ */
+static inline pte_t ownership_fork(pte_t *entry, bool *narrowed)
+{
+	pte_t pte = pte_get(entry);
+	struct frame *frame;
+
+	switch (pte_state(pte)) {
+	case PAGE_BORROWED:
+		return pte;
+	case PAGE_OWNED:
+		frame = frame_of(pte_frame(pte));
+		if (BROKEN(RULE_12_FORK_BY_STATE) && !(pte_prot(pte) & PAGE_WRITE)) {
+			frame_get(frame);
+			return pte;
+		}
+		if (!BROKEN(RULE_COUNT_BEFORE_ENTRY))
+			atomic32_set(&frame->references, 2);
+		*narrowed |= pte_prot(pte) & PAGE_WRITE;
+		pte = pte_make(pte_frame(pte), pte_prot(pte) & ~PAGE_WRITE, PAGE_COW);
+		pte_set(entry, pte);
+		if (BROKEN(RULE_COUNT_BEFORE_ENTRY))
+			atomic32_set(&frame->references, 2);
+		return pte;
+	case PAGE_SHARED:
+	case PAGE_COW:
+		frame_get(frame_of(pte_frame(pte)));
+		return pte;
+	}
+	return pte;
+}
