@@ -247,22 +247,26 @@ struct file *fd_get_from(struct file_table *table, int fd)
  * close the descriptor during this one. Others that look (/proc) take a reference of the table and
  * read.
  */
+static __noinline struct file_hold hold_counted(struct file_table *table, int fd, bool path_too)
+{
+	struct file *file = table_get(table, fd, path_too);
+
+	return (struct file_hold){ file, file != NULL };
+}
+
 static __force_inline struct file_hold hold(int fd, bool path_too)
 {
 	struct process *process = process_current();
 	struct file_table *table = process->files;
-	struct file_hold hold = { NULL, false };
+	struct file *file = NULL;
 
-	if (atomic32_read(&table->references) == 1 && read_acquire(&process->thread_count) == 1) {
-		if ((unsigned)fd < table->size)
-			hold.file = table->files[fd];
-		if (hold.file && !path_too && hold.file->flags & O_PATH)
-			hold.file = NULL;
-		return hold;
-	}
-	hold.file = table_get(table, fd, path_too);
-	hold.counted = hold.file != NULL;
-	return hold;
+	if (atomic32_read(&table->references) != 1 || read_acquire(&process->thread_count) != 1)
+		return hold_counted(table, fd, path_too);
+	if ((unsigned)fd < table->size)
+		file = table->files[fd];
+	if (!path_too && file && unlikely(file->flags & O_PATH))
+		return hold_counted(table, fd, path_too);
+	return (struct file_hold){ file, false };
 }
 
 struct file_hold file_hold(int fd)

@@ -248,21 +248,10 @@ static ssize_t pipe_write(struct file *file, struct io_iterator *iterator, s64 *
 	return total ? total : done;
 }
 
-static void pipe_poll_join(struct file *file, struct pipe *pipe, struct poll_table *table)
+static __force_inline u32 pipe_events(const struct file *file, struct pipe *pipe)
 {
-	if (file_readable(file))
-		poll_wait(file, &pipe->read_wait, table);
-	if (file_writable(file))
-		poll_wait(file, &pipe->write_wait, table);
-}
-
-static u32 pipe_poll(struct file *file, struct poll_table *table)
-{
-	struct pipe *pipe = file->private;
 	u32 events = 0;
 
-	if (table)
-		pipe_poll_join(file, pipe, table);
 	if (file_readable(file)) {
 		if (!pipe_empty(pipe))
 			events |= POLLIN | POLLRDNORM;
@@ -276,6 +265,22 @@ static u32 pipe_poll(struct file *file, struct poll_table *table)
 			events |= POLLERR;
 	}
 	return events;
+}
+
+static __noinline u32 pipe_poll_join(struct file *file, struct poll_table *table)
+{
+	struct pipe *pipe = file->private;
+
+	if (file_readable(file))
+		poll_wait(file, &pipe->read_wait, table);
+	if (file_writable(file))
+		poll_wait(file, &pipe->write_wait, table);
+	return pipe_events(file, pipe);
+}
+
+static u32 pipe_poll(struct file *file, struct poll_table *table)
+{
+	return table ? pipe_poll_join(file, table) : pipe_events(file, file->private);
 }
 
 static u32 pipe_bytes(struct pipe *pipe)

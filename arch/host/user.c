@@ -37,6 +37,11 @@ int copy_out(vaddr_t to, const void *from, size_t size)
 	return copy_out_partial(to, from, size) ? -EFAULT : 0;
 }
 
+int user_store16(vaddr_t to, u16 value)
+{
+	return copy_out(to, &value, sizeof(value));
+}
+
 int user_clear(vaddr_t to, size_t size)
 {
 	static const u8 zero;

@@ -7,53 +7,66 @@
 #include <proc/signal.h>
 #include <sched/thread.h>
 
+struct signal_context {
+	u64 flags, link;
+	struct signal_stack stack;
+	u64 mask;
+};
+
+/* What is reserved is not written, but where it tells that no further extension's state follows. */
 struct signal_frame {
 	struct signal_info info;
 	struct {
-		u64 flags, link;
-		struct signal_stack stack;
-		u64 mask;
+		struct signal_context head;
 		u8 mask_reserved[120], padding[8];
 		struct {
 			u64 registers[32]; /* pc first */
 			u64 fpu[32];
 			u32 fcsr;
-			u32 reserved[67]; /* 0: no further extension's state follows */
+			u32 reserved[64];
+			u32 end[3]; /* 0 */
 		} machine;
 	} context;
 };
+enum { END_SIZE = 3 * sizeof(u32) };
 
 static_assert(sizeof(struct signal_info) == 128, "siginfo_t");
-static_assert(offsetof(struct signal_frame, context.mask) == 128 + 40, "uc_sigmask");
+static_assert(offsetof(struct signal_frame, context.head.mask) == 128 + 40, "uc_sigmask");
 static_assert(offsetof(struct signal_frame, context.machine) == 128 + 176, "uc_mcontext");
 static_assert(sizeof(struct signal_frame) == 128 + 960, "sigcontext: 256 + 528 bytes");
 
-static void fill(struct signal_frame *at, const struct trap_frame *frame)
+#define FIELD(where, name) ((where) + offsetof(struct signal_frame, name))
+
+/* What of the context a program may read: its machine state. An FPU that was never used holds zeros. */
+static int push_machine(vaddr_t where, const struct trap_frame *frame)
 {
 	const struct arch_thread *arch = &thread_current()->arch;
+	vaddr_t fpu = FIELD(where, context.machine.fpu);
+	const u64 fcsr = arch->fcsr; /* with the reserved word after it */
 
-	memcpy(at->context.machine.registers, frame->registers, sizeof(frame->registers));
 	fpu_sync_current();
+	if (copy_out(FIELD(where, context.machine.registers), frame->registers,
+		     sizeof(frame->registers)))
+		return -EFAULT;
 	if (!arch->fpu_used)
-		return;
-	memcpy(at->context.machine.fpu, arch->fpu, sizeof(arch->fpu));
-	at->context.machine.fcsr = arch->fcsr;
+		return user_clear(fpu, sizeof(arch->fpu) + sizeof(fcsr));
+	if (copy_out(fpu, arch->fpu, sizeof(arch->fpu)))
+		return -EFAULT;
+	return copy_out(FIELD(where, context.machine.fcsr), &fcsr, sizeof(fcsr));
 }
 
 int signal_frame_push(struct trap_frame *frame, const struct signal_info *info, u64 mask,
 		      const struct signal_stack *stack, vaddr_t handler, vaddr_t stack_top)
 {
-	struct signal_frame at = {
-		.info = *info,
-		.context = { .stack = *stack, .mask = mask },
-	};
-	vaddr_t where = ALIGN_DOWN(stack_top - sizeof(at), 16);
+	const struct signal_context context = { .stack = *stack, .mask = mask };
+	vaddr_t where = ALIGN_DOWN(stack_top - sizeof(struct signal_frame), 16);
 	unsigned long *registers = frame->registers;
 
-	if (stack_top < sizeof(at))
+	if (stack_top < sizeof(struct signal_frame))
 		return -EFAULT;
-	fill(&at, frame);
-	if (copy_out(where, &at, sizeof(at)))
+	if (copy_out(where, info, sizeof(*info)) ||
+	    copy_out(FIELD(where, context.head), &context, sizeof(context)) ||
+	    push_machine(where, frame) || user_clear(FIELD(where, context.machine.end), END_SIZE))
 		return -EFAULT;
 	registers[REGISTER_PC] = handler;
 	registers[REGISTER_SP] = where;
@@ -65,35 +78,46 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info, 
 }
 
 /* The frame's FPU state becomes the thread's; all zeros leave an unused FPU unused. */
-static void restore_fpu(struct trap_frame *frame, const u64 *registers, u32 fcsr)
+static int pop_fpu(struct trap_frame *frame, vaddr_t where)
 {
 	struct arch_thread *arch = &thread_current()->arch;
-	u64 any = fcsr;
+	struct {
+		u64 registers[32], fcsr;
+	} fpu;
+	u64 any = 0;
 
-	for (unsigned i = 0; i < 32; i++)
-		any |= registers[i];
-	if (!arch->fpu_used && !any)
-		return;
-	memcpy(arch->fpu, registers, sizeof(arch->fpu));
-	arch->fcsr = fcsr;
+	static_assert(offsetof(struct signal_frame, context.machine.fcsr) ==
+			      offsetof(struct signal_frame, context.machine.fpu) + 256,
+		      "the control register follows");
+	if (copy_in(&fpu, FIELD(where, context.machine.fpu), sizeof(fpu)))
+		return -EFAULT;
+	for (unsigned i = 0; i < 32; i += 4)
+		any |= fpu.registers[i] | fpu.registers[i + 1] | fpu.registers[i + 2] |
+		       fpu.registers[i + 3];
+	if (!arch->fpu_used && !any && !(u32)fpu.fcsr)
+		return 0;
+	memcpy(arch->fpu, fpu.registers, sizeof(arch->fpu));
+	arch->fcsr = (u32)fpu.fcsr;
 	arch->fpu_used = true;
 	arch->fpu_cpu = -1;
 	/* Off: the next instruction that needs the registers loads them. */
 	frame->status &= ~(unsigned long)SSTATUS_FS;
+	return 0;
 }
 
 int signal_frame_pop(struct trap_frame *frame, u64 *mask, struct signal_stack *stack)
 {
-	struct signal_frame at;
 	vaddr_t where = trap_stack(frame);
+	struct signal_context context;
 
-	if (where & 15 || copy_in(&at, where, sizeof(at)))
+	if (where & 15 || copy_in(&context, FIELD(where, context.head), sizeof(context)) ||
+	    copy_in(frame->registers, FIELD(where, context.machine.registers),
+		    sizeof(frame->registers)) ||
+	    pop_fpu(frame, where))
 		return -EFAULT;
-	memcpy(frame->registers, at.context.machine.registers, sizeof(frame->registers));
 	frame->registers[REGISTER_PC] &= ~1ul;
-	restore_fpu(frame, at.context.machine.fpu, at.context.machine.fcsr);
 	trap_forget_syscall(frame);
-	*mask = at.context.mask;
-	*stack = at.context.stack;
+	*mask = context.mask;
+	*stack = context.stack;
 	return 0;
 }

@@ -6,6 +6,7 @@ size_t user_copy(void *to, const void *from, size_t size);
 size_t user_zero(void *to, size_t size);
 ssize_t user_string(char *to, const char *from, size_t size);
 int user_load_word(u32 *value, const u32 *from);
+int user_store_half(u16 *to, u16 value);
 int user_exchange_word(u32 *at, u32 expected, u32 value, u32 *found);
 
 static bool range_valid(vaddr_t address, size_t size)
@@ -70,6 +71,18 @@ int user_load32(u32 *value, vaddr_t from)
 	if (!word_valid(from))
 		return -EFAULT;
 	return user_load_word(value, (const u32 *)from) ? -EFAULT : 0;
+}
+
+static __noinline int store_bytes(vaddr_t to, u16 value)
+{
+	return copy_out(to, &value, sizeof(value));
+}
+
+int user_store16(vaddr_t to, u16 value)
+{
+	if (unlikely(to & 1))
+		return store_bytes(to, value);
+	return to < USER_END ? user_store_half((u16 *)to, value) : -EFAULT;
 }
 
 int user_cmpxchg32(vaddr_t at, u32 expected, u32 value, u32 *found)

@@ -4,10 +4,31 @@
  * byte that cannot be reached.
  */
 #include <machine/csr.h>
+#include <lib/errno.h>
 #include "fixup.h"
 
 	.text
 	.option norelax
+
+	/* Eight loads before eight stores: a CPU that works in order need not wait for each load. */
+	.macro	copy_64 offset:req
+	faultable bytes, ld t0, \offset(a1)
+	faultable bytes, ld t1, \offset + 8(a1)
+	faultable bytes, ld t2, \offset + 16(a1)
+	faultable bytes, ld t3, \offset + 24(a1)
+	faultable bytes, ld t4, \offset + 32(a1)
+	faultable bytes, ld a3, \offset + 40(a1)
+	faultable bytes, ld a4, \offset + 48(a1)
+	faultable bytes, ld a5, \offset + 56(a1)
+	faultable bytes, sd t0, \offset(a0)
+	faultable bytes, sd t1, \offset + 8(a0)
+	faultable bytes, sd t2, \offset + 16(a0)
+	faultable bytes, sd t3, \offset + 24(a0)
+	faultable bytes, sd t4, \offset + 32(a0)
+	faultable bytes, sd a3, \offset + 40(a0)
+	faultable bytes, sd a4, \offset + 48(a0)
+	faultable bytes, sd a5, \offset + 56(a0)
+	.endm
 
 	/* size_t user_copy(void *to, const void *from, size_t size): bytes that are left over */
 	.globl	user_copy
@@ -28,24 +49,19 @@ head:	andi	t0, a0, 7
 	addi	a1, a1, 1
 	addi	a2, a2, -1
 	j	head
-blocks:	li	t5, 64
+blocks:	li	t5, 256
+	bltu	a2, t5, 2f
+1:	copy_64	0
+	copy_64	64
+	copy_64	128
+	copy_64	192
+	addi	a0, a0, 256
+	addi	a1, a1, 256
+	addi	a2, a2, -256
+	bgeu	a2, t5, 1b
+2:	li	t5, 64
 	bltu	a2, t5, words
-1:	faultable bytes, ld t0, 0(a1)
-	faultable bytes, ld t1, 8(a1)
-	faultable bytes, ld t2, 16(a1)
-	faultable bytes, ld t3, 24(a1)
-	faultable bytes, ld t4, 32(a1)
-	faultable bytes, ld a3, 40(a1)
-	faultable bytes, ld a4, 48(a1)
-	faultable bytes, ld a5, 56(a1)
-	faultable bytes, sd t0, 0(a0)
-	faultable bytes, sd t1, 8(a0)
-	faultable bytes, sd t2, 16(a0)
-	faultable bytes, sd t3, 24(a0)
-	faultable bytes, sd t4, 32(a0)
-	faultable bytes, sd a3, 40(a0)
-	faultable bytes, sd a4, 48(a0)
-	faultable bytes, sd a5, 56(a0)
+1:	copy_64	0
 	addi	a0, a0, 64
 	addi	a1, a1, 64
 	addi	a2, a2, -64
@@ -108,11 +124,19 @@ user_zero:
 	addi	a0, a0, 1
 	addi	a1, a1, -1
 	j	1b
-2:	faultable 3b, sd zero, 0(a0)
+2:	li	t0, 64
+	bltu	a1, t0, 5f
+	.irp	n, 0, 8, 16, 24, 32, 40, 48, 56
+	faultable 5f, sd zero, \n(a0)
+	.endr
+	addi	a0, a0, 64
+	addi	a1, a1, -64
+	j	2b
+5:	bltu	a1, t5, 1b
+	faultable 3b, sd zero, 0(a0)
 	addi	a0, a0, 8
 	addi	a1, a1, -8
-	bgeu	a1, t5, 2b
-	j	1b
+	j	5b
 4:	csrc	sstatus, t6
 	mv	a0, a1
 	ret
@@ -150,6 +174,19 @@ user_load_word:
 	csrc	sstatus, t6
 	sw	t0, 0(a0)
 	li	a0, 0
+	ret
+
+	/* int user_store_half(u16 *to, u16 value): 0 or −EFAULT */
+	.globl	user_store_half
+user_store_half:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	faultable 1f, sh a1, 0(a0)
+	csrc	sstatus, t6
+	li	a0, 0
+	ret
+1:	csrc	sstatus, t6
+	li	a0, -EFAULT
 	ret
 
 	/* int user_exchange_word(u32 *at, u32 expected, u32 value, u32 *found): 0 or −1 */

@@ -339,13 +339,14 @@ SYSCALL_2(sys_umount2, name, flags)
 }
 
 /* getdents64(2): struct linux_dirent64, each record a multiple of 8 bytes. */
-struct entry_head {
+struct entry_record {
 	u64 ino;
 	s64 next;
-	u16 length;
+	u16 size;
 	u8 type;
-} __packed;
-enum { ENTRY_HEAD = 19, ENTRY_MAX = 280 };
+	char name[261];
+};
+enum { ENTRY_HEAD = offsetof(struct entry_record, name) };
 
 struct entry_sink {
 	struct directory_sink sink;
@@ -353,7 +354,7 @@ struct entry_sink {
 	u64 left;
 	s64 position; /* after the last entry */
 	int error;
-	u8 record[ENTRY_MAX];
+	struct entry_record record;
 };
 
 static bool emit(struct directory_sink *base, const char *name, size_t length, u64 ino, u32 type,
@@ -361,16 +362,19 @@ static bool emit(struct directory_sink *base, const char *name, size_t length, u
 {
 	struct entry_sink *sink = container_of(base, struct entry_sink, sink);
 	size_t size = ALIGN_UP(ENTRY_HEAD + length + 1, 8);
-	struct entry_head head = { ino, next, size, type };
+	struct entry_record *record = &sink->record;
 
 	if (size > sink->left) {
 		sink->error = -EINVAL;
 		return false;
 	}
-	memset(sink->record, 0, size);
-	memcpy(sink->record, &head, ENTRY_HEAD);
-	memcpy(sink->record + ENTRY_HEAD, name, length);
-	if (copy_out(sink->to, sink->record, size)) {
+	*(u64 *)((u8 *)record + size - 8) = 0;
+	record->ino = ino;
+	record->next = next;
+	record->size = size;
+	record->type = type;
+	memcpy(record->name, name, length);
+	if (copy_out(sink->to, record, size)) {
 		sink->error = -EFAULT;
 		return false;
 	}

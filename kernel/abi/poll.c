@@ -203,9 +203,10 @@ static long finish(long result, vaddr_t address, u64 deadline)
 
 static void request_make(struct poll_request *request, s32 fd, u32 wanted)
 {
-	*request = (struct poll_request){ .fd = fd, .wanted = wanted };
-	if (fd >= 0)
-		request->hold = file_hold(fd);
+	request->hold = fd >= 0 ? file_hold(fd) : (struct file_hold){ NULL, false };
+	request->fd = fd;
+	request->wanted = wanted;
+	request->ready = 0;
 }
 
 static long poll_user(vaddr_t address, u64 count, u64 deadline)
@@ -230,10 +231,10 @@ static long poll_user(vaddr_t address, u64 count, u64 deadline)
 	if (!result)
 		result = poll_wait_for(requests, made, deadline);
 	for (unsigned i = 0; i < made && result >= 0; i++) {
-		s16 returned = requests[i].ready;
+		vaddr_t returned =
+			address + i * sizeof(*fds) + offsetof(struct poll_fd, returned);
 
-		if (copy_out(address + i * sizeof(*fds) + offsetof(struct poll_fd, returned),
-			     &returned, sizeof(returned)))
+		if (user_store16(returned, (u16)requests[i].ready))
 			result = -EFAULT;
 	}
 	requests_free(requests, made, few);

@@ -28,6 +28,7 @@ typedef uintptr_t vaddr_t; /* virtual address, of the kernel or of a program */
 #define __must_check	      __attribute__((warn_unused_result))
 #define __printf(text, first) __attribute__((format(printf, text, first)))
 #define __force_inline	      inline __attribute__((always_inline))
+#define __noinline	      __attribute__((noinline))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

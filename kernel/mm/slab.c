@@ -201,22 +201,26 @@ static void *pool_take(struct pool *pool)
 	return object;
 }
 
+/* Interrupts off: this CPU's lists are made at its first use. */
+static __noinline struct local *lists_create(struct cpu *cpu, struct pool *pool)
+{
+	struct frame *frame = frame_alloc_zeroed(FRAME_KERNEL);
+
+	/* Memory was short, and giving some back made the lists meanwhile. */
+	if (frame && cpu->slab_cpu)
+		frame_free(frame, 0);
+	else if (frame)
+		cpu->slab_cpu = frame_data(frame);
+	return cpu->slab_cpu ? (struct local *)cpu->slab_cpu + pool->index : NULL;
+}
+
 /* Interrupts off. NULL: no memory for this CPU's lists. */
-static struct local *local_of(struct pool *pool)
+static __force_inline struct local *local_of(struct pool *pool)
 {
 	struct cpu *cpu = cpu_this();
 
-	if (unlikely(!cpu->slab_cpu)) {
-		struct frame *frame = frame_alloc_zeroed(FRAME_KERNEL);
-
-		/* Memory was short, and giving some back made the lists meanwhile. */
-		if (frame && cpu->slab_cpu)
-			frame_free(frame, 0);
-		else if (frame)
-			cpu->slab_cpu = frame_data(frame);
-		if (!cpu->slab_cpu)
-			return NULL;
-	}
+	if (unlikely(!cpu->slab_cpu))
+		return lists_create(cpu, pool);
 	return (struct local *)cpu->slab_cpu + pool->index;
 }
 
@@ -301,42 +305,53 @@ void *slab_alloc_zeroed(struct slab_cache *cache)
 	return object;
 }
 
-/* Interrupts off: half of a list that has become too long goes back to the slabs. */
-static void local_spill(struct pool *pool, struct local *local, struct list_node *unused)
+/* Half of a list that has become too long goes back to the slabs. Ends with interrupts as in @irq. */
+static __noinline void local_spill(struct pool *pool, struct local *local, unsigned long irq)
 {
+	struct list_node unused = LIST_INIT(unused);
+
 	spin_lock(&pool->lock);
 	while (local->count > pool->batch) {
 		void **object = local->free;
 
 		local->free = *object;
 		local->count--;
-		pool_return(pool, object, unused);
+		pool_return(pool, object, &unused);
 	}
 	spin_unlock(&pool->lock);
+	irq_restore(irq);
+	slab_destroy_list(&unused);
 }
 
-static void pool_free(struct pool *pool, void *object)
+/* This CPU never allocated and cannot now: the object is counted on the boot CPU. */
+static __noinline void free_without_lists(struct pool *pool, void *object, unsigned long irq)
 {
 	struct list_node unused = LIST_INIT(unused);
+
+	spin_lock(&pool->lock);
+	pool_return(pool, object, &unused);
+	((struct local *)cpus[0].slab_cpu)[pool->index].live--;
+	spin_unlock(&pool->lock);
+	irq_restore(irq);
+	slab_destroy_list(&unused);
+}
+
+static __force_inline void pool_free(struct pool *pool, void *object)
+{
 	unsigned long irq = irq_save();
 	struct local *local = local_of(pool);
 
-	if (likely(local)) {
-		*(void **)object = local->free;
-		local->free = object;
-		local->live--;
-		if (unlikely(++local->count > 2 * pool->batch))
-			local_spill(pool, local, &unused);
-	} else {
-		/* This CPU never allocated and cannot now: count the object on the boot CPU. */
-		spin_lock(&pool->lock);
-		pool_return(pool, object, &unused);
-		((struct local *)cpus[0].slab_cpu)[pool->index].live--;
-		spin_unlock(&pool->lock);
+	if (unlikely(!local)) {
+		free_without_lists(pool, object, irq);
+		return;
 	}
-	irq_restore(irq);
-	if (unlikely(!list_empty(&unused)))
-		slab_destroy_list(&unused);
+	*(void **)object = local->free;
+	local->free = object;
+	local->live--;
+	if (unlikely(++local->count > 2 * pool->batch))
+		local_spill(pool, local, irq);
+	else
+		irq_restore(irq);
 }
 
 void slab_free(struct slab_cache *cache, void *object)

@@ -132,6 +132,7 @@ struct signal_queue {
 struct signal_actions {
 	struct atomic32 references;
 	struct spinlock lock; /* RANK_SIGNAL: also guards all pending queues of its threads */
+	u64 set; /* [lock] SIGNAL_BIT() of those that were ever set; the others are 0 */
 	struct signal_action actions[SIGNAL_MAX]; /* [lock] index signo − 1 */
 };
 

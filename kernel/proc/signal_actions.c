@@ -1,4 +1,5 @@
 /* Dispositions: sigaction(2). */
+#include <lib/bits.h>
 #include <lib/errno.h>
 #include <mm/slab.h>
 #include <proc/signal_queue.h>
@@ -30,8 +31,12 @@ struct signal_actions *signal_actions_copy(struct signal_actions *from)
 	if (!actions)
 		return NULL;
 	state = spin_lock_irqsave(&from->lock);
-	for (unsigned i = 0; i < SIGNAL_MAX; i++)
+	actions->set = from->set;
+	for (u64 left = from->set; left; left &= left - 1) {
+		unsigned i = ctz64(left);
+
 		actions->actions[i] = from->actions[i];
+	}
 	spin_unlock_irqrestore(&from->lock, state);
 	return actions;
 }
@@ -46,7 +51,8 @@ void signal_actions_reset(struct signal_actions *actions, bool all)
 {
 	unsigned long state = spin_lock_irqsave(&actions->lock);
 
-	for (unsigned i = 0; i < SIGNAL_MAX; i++) {
+	for (u64 left = actions->set; left; left &= left - 1) {
+		unsigned i = ctz64(left);
 		u64 handler = actions->actions[i].handler;
 
 		actions->actions[i] = (struct signal_action){
@@ -93,6 +99,7 @@ int signal_set_action(int signo, const struct signal_action *new, struct signal_
 		*old = *action;
 	if (new) {
 		*action = *new;
+		process->actions->set |= SIGNAL_BIT(signo);
 		action->flags &= SIGNAL_FLAGS_KNOWN | SA_RESETHAND;
 		action->mask &= ~SIGNALS_UNBLOCKABLE;
 	}
