@@ -155,7 +155,7 @@ static inline bool file_writable(const struct file *file)
  */
 struct file_hold {
 	struct file *file; /* NULL: EBADF */
-	u64 counted; /* a bool, of a register's size */
+	u64 counted;	   /* a bool, of a register's size */
 };
 struct file_hold file_hold(int fd);	 /* not O_PATH */
 struct file_hold file_hold_path(int fd); /* O_PATH too */

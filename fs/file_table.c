@@ -130,7 +130,7 @@ struct file_table *file_table_copy(struct file_table *from)
 	}
 	arrays_copy(table, from, size);
 	table->free_from = from->free_from;
-	bitmap_for_each (fd, table->open, size) {
+	bitmap_for_each(fd, table->open, size) {
 		if (table->files[fd])
 			file_get(table->files[fd]);
 		else
@@ -162,7 +162,7 @@ void file_table_put(struct file_table *table)
 
 	if (!atomic32_dec_and_test(&table->references))
 		return;
-	bitmap_for_each (fd, table->open, table->size) {
+	bitmap_for_each(fd, table->open, table->size) {
 		if (table->files[fd])
 			file_close(table, table->files[fd]);
 	}
@@ -200,7 +200,7 @@ void file_table_close_on_exec(struct file_table *table)
 	size_t fd;
 
 	spin_lock(&table->lock);
-	bitmap_for_each (fd, table->close_on_exec, table->size) {
+	bitmap_for_each(fd, table->close_on_exec, table->size) {
 		struct file *file = table_take(table, fd);
 
 		if (!file)

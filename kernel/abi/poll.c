@@ -231,8 +231,7 @@ static long poll_user(vaddr_t address, u64 count, u64 deadline)
 	if (!result)
 		result = poll_wait_for(requests, made, deadline);
 	for (unsigned i = 0; i < made && result >= 0; i++) {
-		vaddr_t returned =
-			address + i * sizeof(*fds) + offsetof(struct poll_fd, returned);
+		vaddr_t returned = address + i * sizeof(*fds) + offsetof(struct poll_fd, returned);
 
 		if (user_store16(returned, (u16)requests[i].ready))
 			result = -EFAULT;

@@ -14,9 +14,9 @@ enum { BATCH_ORDER = 4, BATCH = 1 << BATCH_ORDER, FRAME_KINDS = FRAME_OBJECT + 1
 enum { TABLES_KEPT = 16 };
 enum { ORDER_INSIDE = 0xff }; /* frame->order of a free frame that is not the head of its block */
 
-struct frame_cache {	     /* [own cpu] interrupts off */
-	struct frame *loose; /* chain of loose_count frames */
-	struct frame *full;  /* chain of BATCH frames, or NULL */
+struct frame_cache {	      /* [own cpu] interrupts off */
+	struct frame *loose;  /* chain of loose_count frames */
+	struct frame *full;   /* chain of BATCH frames, or NULL */
 	struct frame *tables; /* chain of table_count frames that hold zeros */
 	unsigned loose_count, table_count;
 	s64 allocated[FRAME_KINDS]; /* minus freed, on this CPU */

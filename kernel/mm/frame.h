@@ -34,8 +34,8 @@ struct frame {
 	struct atomic32 references; /* COW, SHARED and OBJECT frames; 1 in all others */
 	u8 kind;		    /* enum frame_kind, by the holder */
 	u8 order;		    /* of the block, in its head */
-	struct atomic32 flags; /* enum frame_flags; FRAME_TABLE: for the port */
-	u32 seen; /* mm/audit.c: entries found, and FRAME_SEEN_OWNED */
+	struct atomic32 flags;	    /* enum frame_flags; FRAME_TABLE: for the port */
+	u32 seen;		    /* mm/audit.c: entries found, and FRAME_SEEN_OWNED */
 	union {
 		struct list_node link; /* free lists; the holder's use in FRAME_KERNEL */
 		struct {

@@ -79,7 +79,7 @@ void space_teardown(struct space *space)
 	write_lock(&space->lock);
 	while ((mapping = space_mapping_from(space, 0)))
 		mapping_remove(mapping, &dead);
-	list_for_each_entry (mapping, &dead, object_link)
+	list_for_each_entry(mapping, &dead, object_link)
 		release_alone(space, mapping->start, mapping->end);
 	write_unlock(&space->lock);
 	mapping_release(&dead);
