@@ -42,7 +42,7 @@ trap_entry:
 	sd	s1, PC_OFFSET(sp)
 	sd	a0, ARGUMENT_OFFSET(sp)
 	csrsi	sstatus, SSTATUS_SIE
-	mv	a0, sp
+	mv	a0, sp				/* a1 to a5 still hold the arguments */
 	call	syscall_dispatch
 
 return_to_user:

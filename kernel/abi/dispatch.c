@@ -73,24 +73,40 @@ static long call_traced(const struct syscall *call, const struct trap_frame *fra
 	return result;
 }
 
-void syscall_dispatch(struct trap_frame *frame)
+/*
+ * The signal that interrupted the call may be another thread's by now; the restart is still ours.
+ */
+static __force_inline void finish(struct trap_frame *frame, long result)
 {
-	struct thread *thread = thread_current();
-	const struct syscall *call = syscall_find(trap_syscall_number(frame));
-	long result;
-
-	if (unlikely(atomic32_read(&thread->work) & WORK_TRACE))
-		result = call_traced(call, frame);
-	else if (likely(call))
-		result = call_handler(call, frame);
-	else
-		result = count_unimplemented(trap_syscall_number(frame));
 	trap_set_result(frame, result);
-	/*
-	 * The signal that interrupted the call may be another thread's by now; the restart is still
-	 * ours.
-	 */
 	if (unlikely((unsigned long)(result + ERESTART_RESTARTBLOCK) <=
 		     ERESTART_RESTARTBLOCK - ERESTARTSYS))
-		thread_add_work(thread, WORK_SIGNAL);
+		thread_add_work(thread_current(), WORK_SIGNAL);
+}
+
+/* A number without a handler, Selene's own number, or someone watches. */
+static __noinline void dispatch_rare(struct trap_frame *frame)
+{
+	const struct syscall *call = syscall_find(trap_syscall_number(frame));
+
+	if (atomic32_read(&thread_current()->work) & WORK_TRACE)
+		finish(frame, call_traced(call, frame));
+	else if (call)
+		finish(frame, call_handler(call, frame));
+	else
+		finish(frame, count_unimplemented(trap_syscall_number(frame)));
+}
+
+void syscall_dispatch(struct trap_frame *frame, u64 second, u64 third, u64 fourth, u64 fifth,
+		      u64 sixth)
+{
+	unsigned long number = trap_syscall_number(frame);
+	const struct syscall *call = &table[number];
+
+	if (unlikely(number >= LINUX_NUMBERS || !call->handler ||
+		     atomic32_read(&thread_current()->work) & WORK_TRACE))
+		dispatch_rare(frame);
+	else
+		finish(frame, call->handler(trap_argument(frame, 0), second, third, fourth, fifth,
+					    sixth));
 }

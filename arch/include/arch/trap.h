@@ -34,7 +34,9 @@ void trap_print(const struct trap_frame *frame);
 unsigned backtrace_collect(const struct trap_frame *frame, vaddr_t *pcs, unsigned max);
 
 /* Up-calls, in the core. From user mode they run with interrupts on and may sleep. */
-void syscall_dispatch(struct trap_frame *frame);
+/* With arguments 1 to 5 beside the frame that holds them: most ports have them in registers. */
+void syscall_dispatch(struct trap_frame *frame, u64 second, u64 third, u64 fourth, u64 fifth,
+		      u64 sixth);
 /* 0: retry the instruction; -EFAULT/-ENOMEM…: from user mode the signal is already queued. */
 int page_fault(vaddr_t address, enum fault_access access, bool from_user);
 /* A user instruction raised an exception other than a page fault: queue @signo with @code. */
