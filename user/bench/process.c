@@ -2,9 +2,12 @@
 #define _GNU_SOURCE
 #include "../lib/selene_spawn.h"
 #include "bench.h"
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,7 +16,8 @@
 
 enum { LARGE = 64 << 20 };
 
-static char program[] = "/bench", *const arguments[] = { program, "--child", NULL };
+static char libc_program[] = "/bench", bare_program[] = "/tmp/bench-exit";
+static char *program = libc_program, *arguments[] = { libc_program, "--child", NULL };
 static char *const environment[] = { NULL };
 static char *large;
 
@@ -139,12 +143,63 @@ static void shrink(void)
 	munmap(large, LARGE);
 }
 
+/* A program that only ends: what is left of starting one is the kernel's part. */
+static const struct {
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+	uint32_t code[3];
+} bare = {
+	.header = {
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_EXEC,
+		.e_machine = EM_RISCV,
+		.e_version = EV_CURRENT,
+		.e_entry = 0x10000 + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+		.e_phoff = sizeof(Elf64_Ehdr),
+		.e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 1,
+	},
+	.segment = {
+		.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_X,
+		.p_vaddr = 0x10000,
+		.p_filesz = sizeof(bare),
+		.p_memsz = sizeof(bare),
+		.p_align = 0x1000,
+	},
+	/* li a7, 93 (exit); li a0, 0; ecall */
+	.code = { 0x05d00893, 0x00000513, 0x00000073 },
+};
+
+static void bare_begin(void)
+{
+	int fd = MUST(open(bare_program, O_WRONLY | O_CREAT | O_TRUNC, 0755));
+
+	if (write(fd, &bare, sizeof(bare)) != sizeof(bare)) {
+		perror(bare_program);
+		exit(1);
+	}
+	close(fd);
+	program = arguments[0] = bare_program;
+}
+
+static void bare_end(void)
+{
+	unlink(bare_program);
+	program = arguments[0] = libc_program;
+}
+
 const struct row process_rows[] = {
 	{ "fork_exit", NULL, 50, run_fork, NULL, NULL },
 	{ "fork_exec", NULL, 30, run_fork_exec, NULL, NULL },
 	{ "vfork_exec", NULL, 30, run_vfork_exec, NULL, NULL },
 	{ "posix_spawn", NULL, 30, run_posix_spawn, NULL, NULL },
 	{ "spawn", NULL, 30, run_spawn, NULL, NULL },
+	{ "fork_exec_bare", NULL, 50, run_fork_exec, bare_begin, bare_end },
+	{ "vfork_exec_bare", NULL, 50, run_vfork_exec, bare_begin, bare_end },
+	{ "posix_spawn_bare", NULL, 50, run_posix_spawn, bare_begin, bare_end },
+	{ "spawn_bare", NULL, 50, run_spawn, bare_begin, bare_end },
 	{ "fork_exit_64m", NULL, 5, run_fork, grow, shrink },
 	{ "fork_exec_64m", NULL, 5, run_fork_exec, grow, shrink },
 	{ "vfork_exec_64m", NULL, 20, run_vfork_exec, grow, shrink },
