@@ -79,7 +79,8 @@ SYSCALL_4(sys_rt_sigaction, signo, new, old, size)
 		return -EINVAL;
 	if (new &&copy_in(&action, new, sizeof(action)))
 		return -EFAULT;
-	error = signal_set_action((int)signo, new ? &action : NULL, &former);
+	error = new ? signal_set_action((int)signo, &action, &former)
+		    : signal_get_action((int)signo, &former);
 	if (error)
 		return error;
 	return old && copy_out(old, &former, sizeof(former)) ? -EFAULT : 0;

@@ -81,7 +81,7 @@ static int fork_entries(struct fork *fork, vaddr_t start, vaddr_t end)
 			if (error)
 				return error;
 		} else {
-			pte = ownership_fork(from, &narrowed);
+			pte = ownership_fork(from, pte, &narrowed);
 		}
 		from[to_child] = pte;
 		if (narrowed)

@@ -40,16 +40,15 @@ static inline void ownership_release(pte_t pte)
 }
 
 /*
- * fork: what the child gets for *@entry, updating the parent's; the table's lock is held. Sets
+ * fork: what the child gets for *@entry, which is @pte, updating the parent's; the table's lock is held. Sets
  * *@narrowed when the parent could write there until now, which a TLB may remember.
  *
  * The state decides, not W: a page made read-only, or not present, by mprotect must become COW as well
  * (mm-hazards 12). Nobody else knows an OWNED frame yet, and the child's count is in place before
  * either entry is seen without the lock.
  */
-static inline pte_t ownership_fork(pte_t *entry, bool *narrowed)
+static __force_inline pte_t ownership_fork(pte_t *entry, pte_t pte, bool *narrowed)
 {
-	pte_t pte = pte_get(entry);
 	struct frame *frame;
 
 	switch (pte_state(pte)) {

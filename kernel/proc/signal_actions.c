@@ -85,26 +85,48 @@ static void discard_pending(int signo)
 	tree_unlock(state);
 }
 
+/* Nobody else changes the actions, but for threads that share them: senders only read. */
+static bool actions_are_shared(const struct process *process)
+{
+	return atomic32_read(&process->actions->references) > 1 ||
+	       read_acquire(&process->thread_count) > 1;
+}
+
+int signal_get_action(int signo, struct signal_action *action)
+{
+	struct process *process = process_current();
+	unsigned long state;
+
+	if (!signal_number_valid(signo))
+		return -EINVAL;
+	if (!actions_are_shared(process)) {
+		*action = process->actions->actions[signo - 1];
+		return 0;
+	}
+	state = signal_lock(process);
+	*action = process->actions->actions[signo - 1];
+	signal_unlock(process, state);
+	return 0;
+}
+
 int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old)
 {
 	struct process *process = process_current();
 	struct signal_action *action;
 	unsigned long state;
 
-	if (!signal_number_valid(signo) || (new &&SIGNALS_UNBLOCKABLE &SIGNAL_BIT(signo)))
+	if (!signal_number_valid(signo) || SIGNALS_UNBLOCKABLE & SIGNAL_BIT(signo))
 		return -EINVAL;
 	action = &process->actions->actions[signo - 1];
 	state = signal_lock(process);
 	if (old)
 		*old = *action;
-	if (new) {
-		*action = *new;
-		process->actions->set |= SIGNAL_BIT(signo);
-		action->flags &= SIGNAL_FLAGS_KNOWN | SA_RESETHAND;
-		action->mask &= ~SIGNALS_UNBLOCKABLE;
-	}
+	*action = *new;
+	process->actions->set |= SIGNAL_BIT(signo);
+	action->flags &= SIGNAL_FLAGS_KNOWN | SA_RESETHAND;
+	action->mask &= ~SIGNALS_UNBLOCKABLE;
 	signal_unlock(process, state);
-	if (new &&is_ignoring(signo, new))
+	if (is_ignoring(signo, new))
 		discard_pending(signo);
 	return 0;
 }
