@@ -107,6 +107,6 @@ void syscall_dispatch(struct trap_frame *frame, u64 second, u64 third, u64 fourt
 		     atomic32_read(&thread_current()->work) & WORK_TRACE))
 		dispatch_rare(frame);
 	else
-		finish(frame, call->handler(trap_argument(frame, 0), second, third, fourth, fifth,
-					    sixth));
+		finish(frame,
+		       call->handler(trap_argument(frame, 0), second, third, fourth, fifth, sixth));
 }
