@@ -154,22 +154,23 @@ static int open_file(struct file *file, const struct path *path, bool created)
 	return error;
 }
 
-struct file *file_open_path(const struct path *path, u32 flags, bool created)
+static const struct file_operations no_operations;
+
+/* @file becomes what @path names, or is put. */
+static struct file *open_prepared(struct file *file, const struct path *path, u32 flags,
+				  bool created)
 {
-	static const struct file_operations no_operations;
 	struct vnode *vnode = path_vnode(path);
-	struct file *file;
 	int error = 0;
 
 	if (flags & O_DIRECTORY && !S_ISDIR(vnode->mode))
 		error = -ENOTDIR;
 	else if (!(flags & O_PATH))
 		error = may_open(path, flags, created);
-	if (error)
+	if (error) {
+		file_put(file);
 		return ERR_PTR(error);
-	file = file_create(&no_operations, flags, NULL);
-	if (IS_ERR(file))
-		return file;
+	}
 	path_get(path);
 	vnode_get(vnode);
 	file->path = *path;
@@ -183,6 +184,13 @@ struct file *file_open_path(const struct path *path, u32 flags, bool created)
 	}
 	file->flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	return file;
+}
+
+struct file *file_open_path(const struct path *path, u32 flags, bool created)
+{
+	struct file *file = file_create(&no_operations, flags, NULL);
+
+	return IS_ERR(file) ? file : open_prepared(file, path, flags, created);
 }
 
 /*
@@ -226,24 +234,34 @@ static int open_create(struct walk *walk, u32 flags, u32 mode, bool *created)
 
 static struct file *open_walked(struct walk *walk, u32 flags, u32 mode)
 {
+	/* Before a name is created, which would stay when there is no memory for the file. */
+	struct file *file = file_create(&no_operations, flags, NULL);
 	bool created = false;
 	int error;
+
+	if (IS_ERR(file))
+		return file;
 
 	do {
 		created = false;
 		error = walk_to_parent(walk);
 		if (error)
-			return ERR_PTR(error);
+			goto refuse;
 		error = flags & O_CREAT ? open_create(walk, flags, mode, &created)
 					: walk_last(walk, !(flags & O_NOFOLLOW));
 		if (error < 0)
-			return ERR_PTR(error);
+			goto refuse;
 	} while (error);
+	error = -EISDIR;
 	if (flags & O_CREAT && S_ISDIR(path_vnode(&walk->path)->mode))
-		return ERR_PTR(-EISDIR);
+		goto refuse;
+	error = -ENOTDIR;
 	if (walk->flags & LOOKUP_DIRECTORY && !S_ISDIR(path_vnode(&walk->path)->mode))
-		return ERR_PTR(-ENOTDIR);
-	return file_open_path(&walk->path, flags, created);
+		goto refuse;
+	return open_prepared(file, &walk->path, flags, created);
+refuse:
+	file_put(file);
+	return ERR_PTR(error);
 }
 
 struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, unsigned lookup_flags)

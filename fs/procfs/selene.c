@@ -6,6 +6,7 @@
 #include <mm/audit.h>
 #include <mm/frame.h>
 #include <mm/slab.h>
+#include <mm/trim.h>
 
 static void put_text(void *context, const char *data, size_t size)
 {
@@ -15,6 +16,7 @@ static void put_text(void *context, const char *data, size_t size)
 static void show_audit(struct text *text, const struct proc_subject *subject)
 {
 	dentry_cache_shrink(~(u64)0);
+	memory_trim();
 	audit_run(put_text, text);
 }
 
@@ -41,7 +43,10 @@ static void show_slabs(struct text *text, const struct proc_subject *subject)
 	slab_for_each(show_slab, text);
 }
 
-/* Writing n makes the n-th allocation of a frame from now fail, once; 0 calls it off. */
+/*
+ * Writing n makes the n-th allocation, of frames or objects, of this process from now on fail, once; 0
+ * calls it off. Reading: 1 when it did fail.
+ */
 static int store_fail(const struct proc_subject *subject, const char *value)
 {
 	const char *end;
@@ -53,10 +58,15 @@ static int store_fail(const struct proc_subject *subject, const char *value)
 	return 0;
 }
 
+static void show_fail(struct text *text, const struct proc_subject *subject)
+{
+	text_format(text, "%d\n", frame_fail_happened());
+}
+
 const struct proc_entry proc_selene_entries[] = {
 	{ .name = "audit", .mode = S_IFREG | 0400, .show = show_audit },
 	{ .name = "unimplemented", .mode = S_IFREG | 0444, .show = show_unimplemented },
 	{ .name = "slabs", .mode = S_IFREG | 0400, .show = show_slabs },
-	{ .name = "fail", .mode = S_IFREG | 0200, .store = store_fail },
+	{ .name = "fail", .mode = S_IFREG | 0600, .show = show_fail, .store = store_fail },
 	{ 0 },
 };

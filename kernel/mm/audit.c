@@ -233,6 +233,14 @@ static void report_errors(struct audit *audit)
 	}
 }
 
+/* The objects in use of each cache. */
+static bool report_cache(const char *name, u32 size, u64 live, u64 frames, void *context)
+{
+	if (live)
+		report(context, "slab:%s %lu\n", name, (unsigned long)live);
+	return true;
+}
+
 static void report_counts(struct audit *audit)
 {
 	struct frame_statistics frames;
@@ -244,11 +252,13 @@ static void report_counts(struct audit *audit)
 	       (unsigned long)frames.kernel, (unsigned long)frames.slab,
 	       (unsigned long)frames.table, (unsigned long)frames.user,
 	       (unsigned long)frames.object);
+	report(audit, "stack_tables %lu\n", (unsigned long)thread_stack_tables());
 	report(audit, "slab_objects %lu\nspaces %lu\nmappings %lu\n",
 	       (unsigned long)slab_live_objects(), (unsigned long)audit->spaces,
 	       (unsigned long)audit->mappings);
 	for (unsigned state = 0; state < ARRAY_SIZE(state_names); state++)
 		report(audit, "%s %lu\n", state_names[state], (unsigned long)audit->states[state]);
+	slab_for_each(report_cache, audit);
 }
 
 int audit_run(void (*put)(void *context, const char *text, size_t size), void *context)

@@ -90,16 +90,20 @@ static int copy_page(const struct foreign *copy)
 static ssize_t copy_range(struct foreign *copy, size_t size)
 {
 	size_t done = 0;
+	int error = 0;
 
 	while (done < size) {
 		copy->size = MIN(size - done, PAGE_SIZE - copy->address % PAGE_SIZE);
-		if (copy_page(copy))
+		error = copy_page(copy);
+		if (error)
 			break;
 		done += copy->size;
 		copy->address += copy->size;
 		copy->data = (u8 *)copy->data + copy->size;
 	}
-	return done || !size ? (ssize_t)done : -EFAULT;
+	if (done || !size)
+		return (ssize_t)done;
+	return error == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 
 ssize_t space_read(struct space *space, vaddr_t from, void *to, size_t size)

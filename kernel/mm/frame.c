@@ -36,6 +36,8 @@ static u64 total;					       /* [buddy] */
 static struct frame_shrinker *shrinkers; /* [atomic] only ever grows */
 u64 zero_frame_number;
 u64 frame_fail_countdown;
+static bool frame_fail_done;		 /* [atomic] */
+static struct process *frame_fail_owner; /* [atomic] whose allocations count; compared only */
 
 static struct frame_bank *bank_of_number(u64 number)
 {
@@ -215,6 +217,17 @@ static u64 memory_reclaim(void)
 
 	for (struct frame_shrinker *s = read_acquire(&shrinkers); s; s = s->next)
 		freed += s->shrink();
+	return freed;
+}
+
+u64 frame_trim(void)
+{
+	u64 freed = 0, part;
+
+	/* What one cache gives up may be what another one keeps. */
+	while ((part = memory_reclaim()))
+		freed += part;
+	depot_drain();
 	return freed;
 }
 
@@ -433,16 +446,32 @@ bool frame_fail_tick(void)
 {
 	u64 left = READ_ONCE(frame_fail_countdown);
 
+	struct thread *thread = thread_current();
+
+	/* A thread of a process that has no space yet is a spawn's, most likely of the owner's. */
+	if (thread->process != READ_ONCE(frame_fail_owner) && (!thread->process || thread->mmu))
+		return false;
 	while (left) {
-		if (atomic_replace_value(&frame_fail_countdown, &left, left - 1))
+		if (atomic_replace_value(&frame_fail_countdown, &left, left - 1)) {
+			if (left == 1)
+				WRITE_ONCE(frame_fail_done, true);
 			return left == 1;
+		}
 	}
 	return false;
 }
 
 void frame_fail_after(u64 n)
 {
+	WRITE_ONCE(frame_fail_owner, thread_current()->process);
+	if (n)
+		WRITE_ONCE(frame_fail_done, false);
 	WRITE_ONCE(frame_fail_countdown, n);
+}
+
+bool frame_fail_happened(void)
+{
+	return READ_ONCE(frame_fail_done);
 }
 
 void frame_shrinker_register(struct frame_shrinker *shrinker)

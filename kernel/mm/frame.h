@@ -142,8 +142,16 @@ struct frame_statistics {
 void frame_statistics(struct frame_statistics *statistics);
 /* Visit each frame that the allocator knows, in order, for the audit. */
 void frame_for_each(bool (*visit)(struct frame *frame, void *context), void *context);
-/* Fail the @n-th allocation from now (0: off); `debug` builds and /proc/selene only. */
+/*
+ * Fail the @n-th allocation that the current process makes from now on, for tests. 0: not any
+ * more.
+ */
 void frame_fail_after(u64 n);
+/* Did it fail, since the last n > 0? */
+bool frame_fail_happened(void);
+
+/* Memory is short, or is to be counted: all that shrinkers and this CPU give. Returns frames freed. */
+u64 frame_trim(void);
 
 /* Called when memory is short: give back what is cached; returns frames freed. Any context. */
 struct frame_shrinker {

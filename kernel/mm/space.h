@@ -132,7 +132,7 @@ vaddr_t space_set_brk(struct space *space, vaddr_t brk, u64 limit);
 int space_fault(struct space *space, vaddr_t address, enum fault_access access);
 /*
  * Copy between the kernel and another space (exec's stack, process_vm_readv, ptrace). @force: break
- * write protection of private pages (hazard 4). Bytes copied, or -EFAULT when none. Sleeps.
+ * write protection of private pages (hazard 4). Bytes copied; when none -EFAULT or -ENOMEM. Sleeps.
  */
 ssize_t space_read(struct space *space, vaddr_t from, void *to, size_t size);
 ssize_t space_write(struct space *space, vaddr_t to, const void *from, size_t size, bool force);

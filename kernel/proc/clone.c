@@ -8,6 +8,7 @@
 #include <mm/space.h>
 #include <proc/credentials.h>
 #include <proc/pidfd.h>
+#include <proc/oom.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -337,7 +338,7 @@ static s64 start_child(struct child *child, const struct clone_request *request)
 	return tid;
 }
 
-s64 process_clone(const struct clone_request *request)
+static s64 clone_once(const struct clone_request *request)
 {
 	struct child child = { .is_thread = request->flags & CLONE_THREAD };
 	vaddr_t child_tid = request->flags & CLONE_CHILD_SETTID ? request->child_tid : 0;
@@ -361,5 +362,15 @@ s64 process_clone(const struct clone_request *request)
 undo_process:
 	if (!child.is_thread)
 		process_copy_undo(child.process);
+	return result;
+}
+
+s64 process_clone(const struct clone_request *request)
+{
+	s64 result;
+
+	do
+		result = clone_once(request);
+	while (oom_try_again(result));
 	return result;
 }

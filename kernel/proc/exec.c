@@ -8,6 +8,7 @@
 #include <mm/space.h>
 #include <proc/credentials.h>
 #include <proc/elf.h>
+#include <proc/oom.h>
 #include <proc/program.h>
 #include <proc/script.h>
 #include <proc/signal_queue.h>
@@ -320,9 +321,24 @@ static int load_and_enter(struct program *program, int fd, const char *path, int
 	return program_enter(program) ? -ERESTARTNOINTR : 0;
 }
 
+static int exec_once(const char *name, int fd, vaddr_t argv, vaddr_t envp, int flags)
+{
+	struct program *program = kmalloc(sizeof(*program));
+	int error;
+
+	if (!program)
+		return -ENOMEM;
+	program_init(program);
+	error = arguments_copy_user(&program->arguments, argv, envp);
+	if (!error)
+		error = load_and_enter(program, fd, name, flags);
+	program_free(program);
+	kfree(program);
+	return error;
+}
+
 int process_exec(int fd, vaddr_t path, vaddr_t argv, vaddr_t envp, int flags)
 {
-	struct program *program;
 	char *name;
 	int error;
 
@@ -331,16 +347,9 @@ int process_exec(int fd, vaddr_t path, vaddr_t argv, vaddr_t envp, int flags)
 	name = path_copy_in(path, flags & AT_EMPTY_PATH);
 	if (IS_ERR(name))
 		return (int)PTR_ERR(name);
-	error = -ENOMEM;
-	program = kmalloc(sizeof(*program));
-	if (program) {
-		program_init(program);
-		error = arguments_copy_user(&program->arguments, argv, envp);
-		if (!error)
-			error = load_and_enter(program, fd, name, flags);
-		program_free(program);
-	}
-	kfree(program);
+	do
+		error = exec_once(name, fd, argv, envp, flags);
+	while (oom_try_again(error));
 	kfree(name);
 	return error;
 }

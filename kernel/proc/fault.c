@@ -40,6 +40,17 @@ static void send_signal(int error, vaddr_t address)
 	}
 }
 
+/* Memory was won: 0. Where nobody else can end, whoever wants it does, and be it init. */
+static int make_room(void)
+{
+	int error = oom_kill();
+
+	if (error == -ENOMEM)
+		signal_force_fault(process_current() == process_init ? SIGBUS : SIGKILL, SI_KERNEL,
+				   0);
+	return error;
+}
+
 int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 {
 	struct thread *thread = thread_current();
@@ -53,11 +64,8 @@ int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 		error = space_fault(space, address, access);
 		if (error != -ENOMEM)
 			break;
-		/*
-		 * Either memory was won, or this process is the one to end, on its way to user
-		 * mode.
-		 */
-		if (oom_kill())
+		/* Or this process is the one to end, on its way to user mode. */
+		if (make_room())
 			return from_user ? 0 : -ENOMEM;
 	}
 	if (error && from_user)

@@ -12,6 +12,7 @@
 #include <mm/slab.h>
 #include <mm/space.h>
 #include <proc/credentials.h>
+#include <proc/oom.h>
 #include <proc/program.h>
 #include <proc/signal_queue.h>
 #include <proc/spawn.h>
@@ -399,7 +400,7 @@ static s64 wait_for_job(struct spawn_job *job, struct process *child)
 	return result;
 }
 
-s64 process_spawn(vaddr_t args, u64 size)
+static s64 spawn_once(vaddr_t args, u64 size)
 {
 	struct spawn_job *job = kzalloc(sizeof(*job));
 	struct process *child;
@@ -416,5 +417,15 @@ s64 process_spawn(vaddr_t args, u64 size)
 		result = IS_ERR(child) ? PTR_ERR(child) : wait_for_job(job, child);
 	}
 	job_put(job);
+	return result;
+}
+
+s64 process_spawn(vaddr_t args, u64 size)
+{
+	s64 result;
+
+	do
+		result = spawn_once(args, size);
+	while (oom_try_again(result));
 	return result;
 }

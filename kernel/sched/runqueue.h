@@ -62,4 +62,6 @@ void stack_free(struct kernel_stack *stack);
 vaddr_t stack_base(const struct kernel_stack *stack);
 /* Give back memory of free stacks where they are too many. Interrupts on, no spinlock held. */
 void stack_trim(void);
+/* All free stacks of this CPU and of the common list. As stack_trim(). */
+void stack_trim_all(void);
 void stack_init(void);

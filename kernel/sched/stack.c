@@ -31,6 +31,7 @@ static struct {
 	bool memory_short;		   /* [atomic] */
 	u64 used[BITMAP_WORDS(SLOTS_MAX)]; /* [lock] slots that are mapped */
 	size_t hint;			   /* [lock] none is free below it */
+	size_t slots_used;		   /* [lock; atomic read] those below were mapped once */
 	struct kernel_stack *free;	   /* [lock] those that no CPU keeps */
 } stacks = { .lock = SPINLOCK_INIT(RANK_WAIT) };
 
@@ -72,6 +73,7 @@ static vaddr_t take_slot(void)
 	if (slot < stacks.slot_count) {
 		bitmap_set(stacks.used, slot);
 		stacks.hint = slot + 1;
+		WRITE_ONCE(stacks.slots_used, MAX(stacks.slots_used, slot + 1));
 	}
 	spin_unlock_irqrestore(&stacks.lock, state);
 	return slot < stacks.slot_count ? stacks.window + slot * SLOT_SIZE + KERNEL_STACK_SIZE : 0;
@@ -194,6 +196,29 @@ void stack_trim(void)
 	}
 	while (unlikely(atomic64_read(&free_count) > max) && (stack = take_from_list()))
 		stack_destroy(stack);
+}
+
+void stack_trim_all(void)
+{
+	unsigned long state = irq_save();
+	struct cpu *cpu = cpu_this();
+	struct kernel_stack *stack;
+
+	spin_lock(&stacks.lock);
+	while (cpu->free_stack_count) {
+		stack = cpu->free_stacks[--cpu->free_stack_count];
+		stack->next = stacks.free;
+		stacks.free = stack;
+	}
+	spin_unlock(&stacks.lock);
+	irq_restore(state);
+	while ((stack = take_from_list()))
+		stack_destroy(stack);
+}
+
+u64 thread_stack_tables(void)
+{
+	return DIV_ROUND_UP(READ_ONCE(stacks.slots_used), MMU_TABLE_SPAN / SLOT_SIZE);
 }
 
 u64 thread_stack_frames_cached(void)

@@ -111,6 +111,8 @@ void thread_times(struct thread *thread, u64 *user, u64 *system);
 
 /* Number of live kernel stacks and of frames kept for reuse (for the audit). */
 u64 thread_stack_frames_cached(void);
+/* Page tables that stacks once needed; they stay. */
+u64 thread_stack_tables(void);
 u64 thread_count(void);
 /* Call @visit for each thread until it returns false; the all-threads lock is held (a spinlock). */
 void thread_for_each(bool (*visit)(struct thread *thread, void *context), void *context);

@@ -12,6 +12,7 @@
 #include <mm/slab.h>
 #include <mm/space.h>
 #include <sched/cpu.h>
+#include <sched/runqueue.h>
 #include <stdarg.h>
 
 #include "../../arch/host/host.h"
@@ -78,6 +79,21 @@ void thread_yield(void)
 int thread_sleep_ns(u64 ns, enum wait_mode mode)
 {
 	return 0;
+}
+
+/* One CPU at a time, and no kernel stacks. */
+int thread_set_affinity(struct thread *thread, u64 mask)
+{
+	return 0;
+}
+
+u64 thread_stack_tables(void)
+{
+	return 0;
+}
+
+void stack_trim_all(void)
+{
 }
 
 int thread_block(u64 deadline, enum wait_mode mode)

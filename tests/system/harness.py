@@ -12,11 +12,9 @@ SHOWN = 600		# characters of an output that a failure shows
 SHOWN_LINES = 60		# lines of an error output
 FAILURE_LINES = 8	# lines that a driver's program may show
 CLEAN = 'audit: clean'
-# Pages that may be gone after a job, for what the kernel rightly keeps (caches that it filled).
-PAGES_KEPT = 64
-# Pages of programs and files and their tables: all go but what init itself has touched meanwhile,
-# which is two buffers of 64 KiB and a few pages.
-PROGRAM_PAGES_KEPT = 40
+# What the audit counts and must be exactly as before the job; it has emptied all caches before.
+# Page tables of kernel stacks stay (stack_tables): they are set against both `table` and `free`.
+COUNTED = ('free', 'kernel', 'slab', 'table', 'user', 'object', 'slab_objects', 'spaces')
 
 
 class Test:
@@ -83,19 +81,16 @@ def difference(what, expected, came):
     return lines
 
 
-def pages(text):
-    """Frames that can be had again, out of an audit's lines."""
-    found = dict(re.findall(r'^(\w+) (\d+)$', text, re.M))
-    return int(found.get('free', 0)) + int(found.get('cached', 0))
+def counts(text):
+    """The audit's counts, and of each cache its live objects."""
+    found = {name: int(value) for name, value in re.findall(r'^(.+) (\d+)$', text, re.M)}
+    kept = found.pop('stack_tables', 0)
+    found['free'] = found.get('free', 0) + kept
+    found['table'] = found.get('table', 0) - kept
+    return found
 
 
-def program_pages(text):
-    """Frames that programs and files hold, out of an audit's lines."""
-    found = dict(re.findall(r'^(\w+) (\d+)$', text, re.M))
-    return sum(int(found.get(kind, 0)) for kind in ('user', 'object', 'table'))
-
-
-def audit_errors(path, kept):
+def audit_errors(path):
     """What is wrong with the audit after the job."""
     try:
         with open(path, encoding='utf-8') as stream:
@@ -105,11 +100,12 @@ def audit_errors(path, kept):
     if not text.startswith(CLEAN):
         return ['  audit expected: clean; came:'] + ['  | ' + line for line in text.split('\n')[:20]]
     after, _, before = text.partition('before the job:\n')
-    lost = pages(before) - pages(after)
-    lines = [f'  pages expected: as before; came: {lost} fewer'] if lost > kept else []
-    held = program_pages(after) - program_pages(before)
-    if held > PROGRAM_PAGES_KEPT:
-        lines.append(f'  pages of programs and files expected: as before; came: {held} more')
+    after, before = counts(after), counts(before)
+    lines = [f'  {name} expected: {before.get(name)}, as before the job; came: {after.get(name)}'
+             for name in COUNTED if after.get(name) != before.get(name)]
+    if lines:
+        lines += [f'  objects {name[5:]}: {before.get(name, 0)} before, {after[name]} after'
+                  for name in sorted(after) if name.startswith('slab:') and after[name] != before.get(name, 0)]
     problem = re.search(r'^qemu: .*', text, re.M)
     return lines + ([f'  power-off expected: exit 0; came: {problem.group()}'] if problem else [])
 
@@ -157,7 +153,7 @@ def test_run(test, kernel, selene):
             wrong += difference('output', test.output, done.stdout)
         wrong += difference('errors', test.errors, done.stderr)
         if report and done.returncode not in (124, 125):
-            wrong += audit_errors(report, PAGES_KEPT)
+            wrong += audit_errors(report)
         if wrong and done.stderr and test.errors is None:
             wrong += ['  standard error:'] + ['  | ' + line for line in
                       done.stderr.decode(errors='replace').split('\n')[-SHOWN_LINES:] if line]

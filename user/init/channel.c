@@ -75,13 +75,20 @@ int frame_send(int channel, struct frame *frame, enum frame_type type, size_t le
 	return write_all(channel, frame, sizeof(frame->header) + length);
 }
 
+static struct frame bytes_frame;
+
+void frame_buffers_touch(void)
+{
+	memset(&bytes_frame, 1, sizeof(bytes_frame));
+}
+
 int frame_send_bytes(int channel, enum frame_type type, const void *data, size_t length)
 {
-	static struct frame frame;
+	struct frame *frame = &bytes_frame;
 	if (length > FRAME_PAYLOAD_MAX)
 		length = FRAME_PAYLOAD_MAX;
-	memcpy(frame.payload, data, length);
-	return frame_send(channel, &frame, type, length);
+	memcpy(frame->payload, data, length);
+	return frame_send(channel, frame, type, length);
 }
 
 /* A port whose host end is not open yet reads as ended on Linux: such an end is waited out. */

@@ -86,5 +86,7 @@ int channel_open(bool serial);
 int frame_send(int channel, struct frame *frame, enum frame_type type, size_t length);
 /* The same with bytes from elsewhere, cut to FRAME_PAYLOAD_MAX. */
 int frame_send_bytes(int channel, enum frame_type type, const void *data, size_t length);
+/* Touch the pages that frame_send_bytes() will use. */
+void frame_buffers_touch(void);
 /* Receive one frame; 0, or -1 at the end of the channel or when it is not a frame. */
 int frame_receive(int channel, struct frame *frame);

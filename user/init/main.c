@@ -103,11 +103,13 @@ static void job_files_remove(void)
 	rmdir(JOB);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct job job = { 0 };
 	struct timespec started;
 
+	if (argc == 2 && !strcmp(argv[1], "--nothing"))
+		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	if (getpid() != 1) {
 		init_say("init: only as process 1");
