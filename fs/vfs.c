@@ -15,13 +15,17 @@
 static int rootfs_mount(const char *source, const char *data, struct file_system **made);
 static struct file_system_type rootfs_type = { .name = "rootfs", .mount = rootfs_mount };
 
-/* The root has no limit of its own: all of memory may be files. */
+static struct tmpfs *root;
+
+/* Its limit is set when it is filled; until then the pages are counted only. */
 static int rootfs_mount(const char *source, const char *data, struct file_system **made)
 {
 	struct tmpfs *tmpfs = tmpfs_create(&rootfs_type);
 
 	if (!tmpfs)
 		return -ENOMEM;
+	root = tmpfs;
+	root->pages_max = ~0ull;
 	*made = &tmpfs->system;
 	return 0;
 }
@@ -47,6 +51,7 @@ static int vfs_start(void)
 	if (mount_root(&rootfs_type) || devtmpfs_init())
 		boot_failure("no memory for the root file system");
 	initramfs_unpack();
+	tmpfs_limit(root);
 	return 0;
 }
 INITCALL_FS(vfs_start);

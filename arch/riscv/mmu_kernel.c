@@ -177,14 +177,19 @@ int mmu_map_kernel(vaddr_t address, u64 frame, unsigned prot)
 	if (!entry)
 		return -ENOMEM;
 	pte_set(entry, present ? pte_make(frame, prot & ~PAGE_USER, PAGE_BORROWED) : (pte_t){ 0 });
-	window_changed();
-	if (!present) {
-		u64 others = cpumask_read(&harts_running).bits & ~(1ull << cpu_this()->index);
-		long error = sbi_remote_sfence(others, address, PAGE_SIZE);
-
-		BUG_ON(error);
-	}
+	if (present)
+		window_changed();
 	return 0;
+}
+
+void mmu_kernel_fence(void)
+{
+	u64 others = cpumask_read(&harts_running).bits & ~(1ull << cpu_this()->index);
+	long error;
+
+	window_changed();
+	error = sbi_remote_sfence(others, 0, ~0ul);
+	BUG_ON(error);
 }
 
 vaddr_t mmu_stack_window(size_t *size)

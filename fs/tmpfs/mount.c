@@ -77,6 +77,14 @@ struct tmpfs *tmpfs_create(const struct file_system_type *type)
 	return instance(type, &options);
 }
 
+void tmpfs_limit(struct tmpfs *tmpfs)
+{
+	struct frame_statistics memory;
+
+	frame_statistics(&memory);
+	WRITE_ONCE(tmpfs->pages_max, atomic64_read(&tmpfs->pages_used) + memory.free / 2);
+}
+
 /* "64k", "10m", "1g", "50%" (of RAM) in pages of @unit bytes, rounded up. */
 static int parse_size(const char *text, u64 unit, u64 total, u64 *value)
 {

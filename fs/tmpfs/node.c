@@ -134,7 +134,8 @@ static void file_refresh(struct vnode *vnode)
 {
 	struct tmpfs_node *node = tmpfs_node_of(vnode);
 
-	if (tmpfs_of(vnode)->pages_max)
+	if (tmpfs_of(vnode)->pages_max &&
+	    READ_ONCE(node->object.page_count) != READ_ONCE(node->pages_counted))
 		count_pages(node);
 	vnode->blocks = READ_ONCE(node->object.page_count) * (PAGE_SIZE / 512);
 }

@@ -9,7 +9,7 @@
 struct tmpfs {
 	struct file_system system;
 	struct atomic64 last_ino;
-	u64 pages_max; /* [const] of file contents; 0: no limit */
+	u64 pages_max; /* [const after boot] of file contents; 0: no limit */
 	struct atomic64
 		pages_used; /* as far as is known: mapped files are counted at their next use */
 	u64 nodes_max;	    /* [const] 0: no limit */
@@ -59,6 +59,8 @@ struct tmpfs_node *tmpfs_node_create(struct tmpfs *tmpfs, u32 mode, int *error);
 int tmpfs_mount(const char *source, const char *data, struct file_system **made);
 /* An instance of type @type without limits, for the kernel's own use; NULL: no memory. */
 struct tmpfs *tmpfs_create(const struct file_system_type *type);
+/* Half of what memory is left may become files: for the root, once the kernel has filled it. */
+void tmpfs_limit(struct tmpfs *tmpfs);
 /* The memfd files' instance. */
 void tmpfs_memfd_init(void);
 

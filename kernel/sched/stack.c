@@ -15,7 +15,7 @@
 #include <sched/runqueue.h>
 
 enum { STACK_PAGES = KERNEL_STACK_SIZE / PAGE_SIZE, SLOT_SIZE = 2 * KERNEL_STACK_SIZE };
-enum { SLOTS_MAX = 32768, CACHED_SHARE = 16, CACHED_MIN = 16 };
+enum { SLOTS_MAX = 32768, CACHED_SHARE = 16, CACHED_MIN = 16, DESTROY_BATCH = 32 };
 
 struct kernel_stack {
 	vaddr_t base;			   /* [const] lowest address */
@@ -128,16 +128,6 @@ free_frames:
 	return NULL;
 }
 
-static void stack_destroy(struct kernel_stack *stack)
-{
-	for (unsigned i = 0; i < STACK_PAGES; i++)
-		mmu_map_kernel(stack->base + i * PAGE_SIZE, 0, 0);
-	return_slot(stack->base);
-	for (unsigned i = 0; i < STACK_PAGES; i++)
-		frame_free(stack->frames[i], 0);
-	slab_free(&stack_cache, stack);
-}
-
 static struct kernel_stack *take_from_list(void)
 {
 	unsigned long state = spin_lock_irqsave(&stacks.lock);
@@ -149,6 +139,38 @@ static struct kernel_stack *take_from_list(void)
 	if (stack)
 		atomic64_dec(&free_count);
 	return stack;
+}
+
+/* Their frames may be used again only when no CPU finds them at the old addresses. */
+static void destroy_batch(struct kernel_stack **batch, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned page = 0; page < STACK_PAGES; page++)
+			mmu_map_kernel(batch[i]->base + page * PAGE_SIZE, 0, 0);
+	}
+	mmu_kernel_fence();
+	for (unsigned i = 0; i < count; i++) {
+		return_slot(batch[i]->base);
+		for (unsigned page = 0; page < STACK_PAGES; page++)
+			frame_free(batch[i]->frames[page], 0);
+		slab_free(&stack_cache, batch[i]);
+	}
+}
+
+/* Destroy free stacks, those that no CPU keeps, while there are more than @left in all. */
+static void destroy_until(u64 left)
+{
+	struct kernel_stack *batch[DESTROY_BATCH];
+	unsigned count;
+
+	do {
+		count = 0;
+		while (count < DESTROY_BATCH && atomic64_read(&free_count) > left &&
+		       (batch[count] = take_from_list()))
+			count++;
+		if (count)
+			destroy_batch(batch, count);
+	} while (count == DESTROY_BATCH);
 }
 
 struct kernel_stack *stack_alloc(void)
@@ -187,15 +209,12 @@ void stack_free(struct kernel_stack *stack)
 
 void stack_trim(void)
 {
-	u64 max = stacks.cached_max;
-	struct kernel_stack *stack;
-
 	if (unlikely(READ_ONCE(stacks.memory_short))) {
 		WRITE_ONCE(stacks.memory_short, false);
-		max = CACHED_MIN;
+		destroy_until(CACHED_MIN);
+	} else if (unlikely(atomic64_read(&free_count) > stacks.cached_max + DESTROY_BATCH)) {
+		destroy_until(stacks.cached_max);
 	}
-	while (unlikely(atomic64_read(&free_count) > max) && (stack = take_from_list()))
-		stack_destroy(stack);
 }
 
 void stack_trim_all(void)
@@ -212,8 +231,7 @@ void stack_trim_all(void)
 	}
 	spin_unlock(&stacks.lock);
 	irq_restore(state);
-	while ((stack = take_from_list()))
-		stack_destroy(stack);
+	destroy_until(0);
 }
 
 u64 thread_stack_tables(void)

@@ -61,7 +61,9 @@ void mmu_init(void);
 void *mmu_map_device(paddr_t address, size_t size);
 /* A window of kernel address space for stacks with guards. */
 vaddr_t mmu_stack_window(size_t *size);
-/* Map one page there; @prot 0: unmap it on every CPU (interrupts on, no spinlock held). -ENOMEM. */
+/* Map one page there; @prot 0: clear its entry, which CPUs may remember until the fence. -ENOMEM. */
 int mmu_map_kernel(vaddr_t address, u64 frame, unsigned prot);
+/* On return no CPU remembers a cleared entry. Interrupts on, no spinlock held. */
+void mmu_kernel_fence(void);
 
 #include <machine/mmu.h>
