@@ -38,8 +38,8 @@ static u64 mapping_parts(struct mapping *mapping)
 	pte_t *entry;
 
 	while (at < mapping->end && (entry = mmu_find(&mapping->space->mmu, &at, mapping->end))) {
-		vaddr_t stop = MIN(mapping->end,
-				   ALIGN_DOWN(at, MMU_TABLE_SPAN) + (vaddr_t)MMU_TABLE_SPAN);
+		vaddr_t stop =
+			MIN(mapping->end, ALIGN_DOWN(at, MMU_TABLE_SPAN) + (vaddr_t)MMU_TABLE_SPAN);
 		struct spinlock *lock = pte_lock(entry);
 
 		spin_lock(lock);

@@ -7,8 +7,8 @@
 #include <lib/err.h>
 #include <mm/space.h>
 #include <proc/credentials.h>
-#include <proc/pidfd.h>
 #include <proc/oom.h>
+#include <proc/pidfd.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 

@@ -164,7 +164,8 @@ static struct group_choice choose_group(void)
 	unsigned long state = tree_lock();
 	struct process *process;
 
-	process_for_each_locked(process) {
+	process_for_each_locked(process)
+	{
 		struct id *group = process->group_id;
 
 		if (process == list_first_entry(&group->group, struct process, group_link))

@@ -16,7 +16,7 @@ static SLAB_CACHE(user_thread_cache, struct user_thread);
 struct spinlock process_tree_lock = SPINLOCK_INIT(RANK_PROCESS);
 struct process *process_init;
 struct list_node all_processes = LIST_INIT(all_processes); /* [tree] by pid */
-static unsigned all_count;					  /* [tree] */
+static unsigned all_count;				   /* [tree] */
 
 struct process *process_allocate(void)
 {
@@ -214,7 +214,8 @@ struct process *process_next(s32 after)
 	unsigned long state = tree_lock();
 	struct process *process, *found = NULL;
 
-	process_for_each_locked(process) {
+	process_for_each_locked(process)
+	{
 		if (process->id->number > after) {
 			process_get(process);
 			found = process;
@@ -235,7 +236,8 @@ unsigned process_count_user_locked(u32 uid)
 	struct process *process;
 	unsigned count = 0;
 
-	process_for_each_locked(process) {
+	process_for_each_locked(process)
+	{
 		if (process->credentials.uid == uid)
 			count += MAX(process->thread_count, 1u);
 	}

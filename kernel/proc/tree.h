@@ -64,8 +64,7 @@ void process_times_locked(struct process *process, u64 *user_time, u64 *system_t
 
 /* [tree] All processes, by pid. */
 extern struct list_node all_processes;
-#define process_for_each_locked(process_)                                                          \
-	list_for_each_entry(process_, &all_processes, all_link)
+#define process_for_each_locked(process_) list_for_each_entry(process_, &all_processes, all_link)
 
 #define process_for_each_thread(user_, process_)                                                   \
 	list_for_each_entry(user_, &(process_)->threads, link)

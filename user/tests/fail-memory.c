@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <selene_spawn.h>
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,9 +18,8 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
-#include "../lib/selene_spawn.h"
 
-#define KNOB	"/proc/selene/fail"
+#define KNOB  "/proc/selene/fail"
 #define AUDIT "/proc/selene/audit"
 
 enum { TRIES_MAX = 3000, MIB = 1 << 20, REPORT_MAX = 1 << 14, KILLED = 1000 };
@@ -147,11 +147,11 @@ static int try_spawn(void)
 		  .fd = 70,
 		  .oflag = O_RDWR | O_CREAT,
 		  .mode = 0600,
-		  .path = (uintptr_t)"spawned" },
+		  .path = (uintptr_t) "spawned" },
 		{ .kind = SELENE_SPAWN_DUP2, .fd = 70, .newfd = 300 },
-		{ .kind = SELENE_SPAWN_CHDIR, .path = (uintptr_t)"/tmp" },
+		{ .kind = SELENE_SPAWN_CHDIR, .path = (uintptr_t) "/tmp" },
 	};
-	struct selene_spawn_args args = { .path = (uintptr_t)"/bin/true",
+	struct selene_spawn_args args = { .path = (uintptr_t) "/bin/true",
 					  .path_fd = -1,
 					  .argv = (uintptr_t)argv,
 					  .envp = (uintptr_t)envp,
@@ -633,11 +633,13 @@ static int try_unshare(void)
 	return result_of(FAILING(unshare(CLONE_FILES | CLONE_FS)));
 }
 
-static const struct try {
+static const struct
+try {
 	const char *name;
 	int (*run)(void);
 	bool optional; /* a kernel may not have it */
-} tries[] = {
+}
+tries[] = {
 	{ "fork", try_fork, false },
 	{ "vfork", try_vfork, false },
 	{ "thread", try_thread, false },
