@@ -8,9 +8,10 @@
 #include <fs/signalfd.h>
 #include <fs/timerfd.h>
 #include <lib/err.h>
+#include <proc/clock.h>
 #include <proc/process.h>
 
-enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_BOOTTIME = 7, TFD_TIMER_ABSTIME = 1 };
+enum { TFD_TIMER_ABSTIME = 1 };
 enum { EFD_SEMAPHORE = 1, EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
 
 SYSCALL_2(sys_eventfd2, count, flags)

@@ -20,11 +20,17 @@ SYSCALL(100, get_robust_list, sys_get_robust_list, SYSCALL_COMPLETE, ARG_PID, AR
 SYSCALL(101, nanosleep, sys_nanosleep, SYSCALL_COMPLETE, ARG_POINTER, ARG_POINTER)
 SYSCALL(102, getitimer, sys_getitimer, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER)
 SYSCALL(103, setitimer, sys_setitimer, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER, ARG_POINTER)
+SYSCALL(107, timer_create, sys_timer_create, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER, ARG_POINTER)
+SYSCALL(108, timer_gettime, sys_timer_gettime, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER)
+SYSCALL(109, timer_getoverrun, sys_timer_getoverrun, SYSCALL_COMPLETE, ARG_INT)
+SYSCALL(110, timer_settime, sys_timer_settime, SYSCALL_COMPLETE, ARG_INT, ARG_FLAGS, ARG_POINTER,
+	ARG_POINTER)
+SYSCALL(111, timer_delete, sys_timer_delete, SYSCALL_COMPLETE, ARG_INT)
 SYSCALL(112, clock_settime, sys_clock_settime, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER)
 SYSCALL(113, clock_gettime, sys_clock_gettime, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER)
 SYSCALL(114, clock_getres, sys_clock_getres, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER)
-SYSCALL(115, clock_nanosleep, sys_clock_nanosleep, SYSCALL_PARTIAL, ARG_INT, ARG_FLAGS, ARG_POINTER,
-	ARG_POINTER)
+SYSCALL(115, clock_nanosleep, sys_clock_nanosleep, SYSCALL_COMPLETE, ARG_INT, ARG_FLAGS,
+	ARG_POINTER, ARG_POINTER)
 SYSCALL(116, syslog, sys_syslog, SYSCALL_PARTIAL, ARG_INT, ARG_BUFFER_OUT, ARG_SIZE)
 SYSCALL(118, sched_setparam, sys_sched_setparam, SYSCALL_PARTIAL, ARG_PID, ARG_POINTER)
 SYSCALL(119, sched_setscheduler, sys_sched_setscheduler, SYSCALL_PARTIAL, ARG_PID, ARG_INT,

@@ -3,30 +3,13 @@
 #include <arch/time.h>
 #include <arch/user.h>
 #include <lib/errno.h>
+#include <proc/clock.h>
 #include <proc/credentials.h>
 #include <proc/process.h>
 #include <sched/timer.h>
 #include <sched/wait.h>
 
 enum { NS_PER_SECOND = 1000000000, NS_PER_MICROSECOND = 1000, NS_PER_CLOCK_TICK = 10000000 };
-enum {
-	CLOCK_REALTIME,
-	CLOCK_MONOTONIC,
-	CLOCK_PROCESS_CPUTIME_ID,
-	CLOCK_THREAD_CPUTIME_ID,
-	CLOCK_MONOTONIC_RAW,
-	CLOCK_REALTIME_COARSE,
-	CLOCK_MONOTONIC_COARSE,
-	CLOCK_BOOTTIME,
-	CLOCK_REALTIME_ALARM,
-	CLOCK_BOOTTIME_ALARM,
-	CLOCK_TAI = 11,
-	TIMER_ABSTIME = 1,
-	/* clock_getcpuclockid(3): negative ids hold a pid and what to measure. */
-	CPU_CLOCK_KIND = 3,
-	CPU_CLOCK_THREAD = 4,
-	CPU_CLOCK_USED = 2,
-};
 #define NS_MAX ((u64)INT64_MAX)
 
 int time_spec_in(vaddr_t address, u64 *ns)
@@ -55,89 +38,10 @@ int time_spec_out(vaddr_t address, u64 ns)
 	return copy_out(address, &time, sizeof(time));
 }
 
-static u64 realtime(void)
-{
-	return time_now() + (u64)time_realtime_offset();
-}
-
-static u64 process_cpu_time(struct process *process)
-{
-	u64 user, system;
-
-	process_times(process, &user, &system);
-	return user + system;
-}
-
-static u64 thread_cpu_time(struct thread *thread)
-{
-	u64 user, system;
-
-	thread_times(thread, &user, &system);
-	return user + system;
-}
-
-/*
- * User time, or all of it: what is user time is only sampled, so the kinds before it are not
- * offered.
- */
-static int read_cpu_clock(int clock, u64 *ns)
-{
-	s32 id = ~(clock >> 3);
-	struct process *process;
-	struct thread *thread;
-
-	if ((clock & CPU_CLOCK_KIND) != CPU_CLOCK_USED)
-		return -EINVAL;
-	if (clock & CPU_CLOCK_THREAD) {
-		thread = thread_find(id ? id : thread_current()->tid);
-		if (!thread || thread->process != process_current()) {
-			if (thread)
-				thread_put(thread);
-			return -EINVAL;
-		}
-		*ns = thread_cpu_time(thread);
-		thread_put(thread);
-		return 0;
-	}
-	process = process_find(id ? id : process_current()->id->number);
-	if (!process)
-		return -EINVAL;
-	*ns = process_cpu_time(process);
-	process_put(process);
-	return 0;
-}
-
-static int read_clock(int clock, u64 *ns)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:
-		*ns = realtime();
-		return 0;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*ns = time_now();
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = process_cpu_time(process_current());
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = thread_cpu_time(thread_current());
-		return 0;
-	default:
-		return clock < 0 ? read_cpu_clock(clock, ns) : -EINVAL;
-	}
-}
-
 SYSCALL_2(sys_clock_gettime, clock, address)
 {
 	u64 ns;
-	int error = read_clock((int)clock, &ns);
+	int error = clock_read((int)clock, &ns);
 
 	return error ? error : time_spec_out(address, ns);
 }
@@ -145,7 +49,7 @@ SYSCALL_2(sys_clock_gettime, clock, address)
 SYSCALL_2(sys_clock_getres, clock, address)
 {
 	u64 ns;
-	int error = read_clock((int)clock, &ns);
+	int error = clock_read((int)clock, &ns);
 
 	return error || !address ? error : time_spec_out(address, 1);
 }
@@ -173,7 +77,7 @@ SYSCALL_2(sys_clock_settime, clock, address)
 SYSCALL_2(sys_gettimeofday, time, zone)
 {
 	const u64 utc = 0;
-	u64 now = realtime();
+	u64 now = clock_realtime();
 	struct time_spec value = {
 		.seconds = (s64)(now / NS_PER_SECOND),
 		.nanoseconds = (s64)(now % NS_PER_SECOND / NS_PER_MICROSECOND),
@@ -245,6 +149,57 @@ SYSCALL_2(sys_nanosleep, request, remainder)
 	return error ? error : sleep_relative(ns, remainder);
 }
 
+/* Until @which reads @target, or for ever where whom it measures is gone. */
+static int wait_for_cpu_clock(const struct cpu_clock *which, u64 target, u64 *left)
+{
+	unsigned threads;
+	u64 now;
+	int error = 0;
+
+	for (;;) {
+		bool alive = cpu_clock_read(which, &now, &threads);
+
+		*left = alive && now < target ? target - now : 0;
+		if (error == -EINTR || (alive && now >= target))
+			return error == -EINTR ? error : 0;
+		error = thread_block(alive ? time_now() + cpu_clock_patience(now, target, threads)
+					   : WAIT_FOREVER,
+				     WAIT_INTERRUPTIBLE);
+	}
+}
+
+/* restart_deadline is a time of the clock here. */
+static long sleep_on_cpu_clock(int clock, u64 ns, bool absolute, vaddr_t remainder)
+{
+	struct user_thread *user = thread_current()->user;
+	struct cpu_clock which;
+	unsigned threads;
+	u64 left, target = user->restart_deadline;
+	int error = cpu_clock_get(clock, &which);
+
+	user->restart_deadline = 0;
+	if (error)
+		return error;
+	if (which.is_thread && which.id == user->id) {
+		cpu_clock_put(&which);
+		return -EINVAL;
+	}
+	if (absolute)
+		target = ns;
+	else if (!target && cpu_clock_read(&which, &target, &threads))
+		target += MIN(ns, NS_MAX);
+	error = wait_for_cpu_clock(&which, target, &left);
+	cpu_clock_put(&which);
+	if (!error || !left)
+		return 0;
+	if (absolute)
+		return -ERESTARTNOHAND;
+	if (remainder && time_spec_out(remainder, left))
+		return -EFAULT;
+	user->restart_deadline = target;
+	return -ERESTART_RESTARTBLOCK;
+}
+
 SYSCALL_4(sys_clock_nanosleep, clock_argument, flags, request, remainder)
 {
 	int clock = (int)clock_argument;
@@ -252,14 +207,17 @@ SYSCALL_4(sys_clock_nanosleep, clock_argument, flags, request, remainder)
 	u64 ns, unused;
 	int error;
 
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return -EINVAL;
 	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
 		offset = time_realtime_offset();
-	else if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock != CLOCK_THREAD_CPUTIME_ID && !read_clock(clock, &unused) ? -EOPNOTSUPP
-										       : -EINVAL;
+	else if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && !clock_is_cpu(clock))
+		return clock_read(clock, &unused) ? -EINVAL : -EOPNOTSUPP;
 	error = time_spec_in(request, &ns);
 	if (error)
 		return error;
+	if (clock_is_cpu(clock))
+		return sleep_on_cpu_clock(clock, ns, flags & TIMER_ABSTIME, remainder);
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_relative(ns, remainder);
 	/* A time before the machine started is over. */

@@ -9,6 +9,7 @@
 #include <proc/credentials.h>
 #include <proc/elf.h>
 #include <proc/oom.h>
+#include <proc/posix_timer.h>
 #include <proc/program.h>
 #include <proc/script.h>
 #include <proc/signal_queue.h>
@@ -295,6 +296,7 @@ int program_enter(struct program *program)
 	if (error)
 		return error;
 	become_leader();
+	posix_timers_delete_all();
 	swap_space(program);
 	swap_files(program);
 	swap_signals(program);

@@ -8,6 +8,7 @@
 #include <fs/path.h>
 #include <lib/errno.h>
 #include <mm/space.h>
+#include <proc/posix_timer.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 #include <sched/futex.h>
@@ -109,6 +110,7 @@ static void release_resources(struct process *process)
 	struct space *space = process->space;
 	unsigned long state;
 
+	posix_timers_delete_all();
 	timer_stop_sync(&process->real_timer);
 	timer_stop_sync(&process->cpu_timer);
 	state = tree_lock();

@@ -32,6 +32,7 @@ struct process *process_allocate(void)
 	list_init(&process->threads);
 	list_init(&process->all_link);
 	list_init(&process->pending.entries);
+	list_init(&process->posix_timers);
 	wait_queue_init(&process->child_wait);
 	wait_queue_init(&process->stop_wait);
 	wait_queue_init(&process->signal_wait);

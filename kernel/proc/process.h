@@ -106,6 +106,8 @@ struct process {
 	u64 dead_user, dead_system;	    /* [tree] ns, of ended threads */
 	struct timer real_timer;	    /* ITIMER_REAL */
 	u64 real_interval;		    /* [signal] ns */
+	struct list_node posix_timers;	    /* [signal] proc/posix_timer.c */
+	s32 next_posix_timer;		    /* [signal] */
 	int death_signal;		    /* PR_SET_PDEATHSIG */
 	bool child_subreaper;
 	s32 oom_score_adjust;

@@ -6,12 +6,8 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <proc/posix_timer.h>
 #include <proc/signal_queue.h>
-
-struct pending_signal {
-	struct list_node link;
-	struct signal_info info;
-};
 
 static SLAB_CACHE(pending_cache, struct pending_signal);
 
@@ -19,6 +15,26 @@ static SLAB_CACHE(pending_cache, struct pending_signal);
 static bool details_may_be_lost(const struct signal_info *info)
 {
 	return info->signo < SIGRTMIN || info->code == SI_USER || info->code == SI_KERNEL;
+}
+
+bool signal_reserve_locked(struct process *process)
+{
+	if (process->signals_queued >= process->limits[RLIMIT_SIGPENDING].soft)
+		return false;
+	process->signals_queued++;
+	return true;
+}
+
+void signal_unreserve_locked(struct process *process)
+{
+	process->signals_queued--;
+}
+
+void signal_enqueue_prepared_locked(struct signal_queue *queue, struct pending_signal *prepared)
+{
+	prepared->queue = queue;
+	queue->set |= SIGNAL_BIT(prepared->info.signo);
+	list_add_tail(&queue->entries, &prepared->link);
 }
 
 int signal_enqueue_locked(struct process *process, struct signal_queue *queue,
@@ -29,24 +45,29 @@ int signal_enqueue_locked(struct process *process, struct signal_queue *queue,
 
 	if (info->signo < SIGRTMIN && queue->set & bit)
 		return 0;
-	if (process->signals_queued < process->limits[RLIMIT_SIGPENDING].soft)
+	if (signal_reserve_locked(process)) {
 		pending = slab_alloc(&pending_cache);
+		if (!pending)
+			signal_unreserve_locked(process);
+	}
 	if (!pending && !details_may_be_lost(info))
 		return -EAGAIN;
 	queue->set |= bit;
 	if (!pending)
 		return 0;
-	pending->info = *info;
+	*pending = (struct pending_signal){ .queue = queue, .info = *info };
 	list_add_tail(&queue->entries, &pending->link);
-	process->signals_queued++;
 	return 0;
 }
 
 static void drop(struct process *process, struct pending_signal *pending)
 {
 	list_remove(&pending->link);
+	pending->queue = NULL;
+	if (pending->timer)
+		return;
 	slab_free(&pending_cache, pending);
-	process->signals_queued--;
+	signal_unreserve_locked(process);
 }
 
 /* The faults of an instruction come first, then low numbers before high ones. */
@@ -79,6 +100,8 @@ int signal_dequeue_locked(struct process *process, struct signal_queue *queue, u
 		queue->set &= ~SIGNAL_BIT(signo);
 	if (found) {
 		*info = found->info;
+		if (found->timer)
+			posix_timer_taken_locked(found->timer, info);
 		drop(process, found);
 	} else {
 		memset(info, 0, sizeof(*info));
@@ -98,4 +121,19 @@ void signal_flush_locked(struct process *process, struct signal_queue *queue, u6
 		if (SIGNAL_BIT(pending->info.signo) & set)
 			drop(process, pending);
 	}
+}
+
+void signal_forget_locked(struct process *process, struct pending_signal *prepared)
+{
+	struct signal_queue *queue = prepared->queue;
+	struct pending_signal *pending;
+
+	if (!queue)
+		return;
+	drop(process, prepared);
+	list_for_each_entry(pending, &queue->entries, link) {
+		if (pending->info.signo == prepared->info.signo)
+			return;
+	}
+	queue->set &= ~SIGNAL_BIT(prepared->info.signo);
 }

@@ -61,7 +61,22 @@ void signal_actions_reset(struct signal_actions *actions, bool all);
 int signal_get_action(int signo, struct signal_action *action);
 int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old);
 
+/* A signal with its information, on one queue at most. */
+struct pending_signal {
+	struct list_node link;	    /* [signal] */
+	struct signal_queue *queue; /* [signal] where it is, or NULL */
+	struct signal_info info;    /* [signal] */
+	struct posix_timer *timer;  /* [const] whose part it is; NULL: its own object */
+};
+
 /* signal_queue.c. The signal lock is held in all of these. */
+/* Put @prepared, which is a timer's and on no queue, on @queue. */
+void signal_enqueue_prepared_locked(struct signal_queue *queue, struct pending_signal *prepared);
+/* Take @prepared off its queue, if it is on one. */
+void signal_forget_locked(struct process *process, struct pending_signal *prepared);
+/* Room for one signal of RLIMIT_SIGPENDING: false when there is none; and back. */
+bool signal_reserve_locked(struct process *process);
+void signal_unreserve_locked(struct process *process);
 /* 0, or -EAGAIN: no room for the information, which @info needs (sigqueue, timers). */
 int signal_enqueue_locked(struct process *process, struct signal_queue *queue,
 			  const struct signal_info *info);
@@ -73,6 +88,12 @@ void signal_flush_locked(struct process *process, struct signal_queue *queue, u6
 /* signal_send.c. The tree and signal locks are held. @user: NULL for the whole process. */
 int signal_send_locked(struct process *process, struct user_thread *user,
 		       const struct signal_info *info, bool force);
+/*
+ * A timer's @prepared to @user, NULL: the whole process. True: it is pending, now or already; false:
+ * it is ignored.
+ */
+bool signal_send_prepared_locked(struct process *process, struct user_thread *user,
+				 struct pending_signal *prepared);
 /* The same with the tree lock alone, and what SIGCONT and SIGKILL do to a stopped process. */
 int signal_send_in_tree_locked(struct process *process, struct user_thread *user,
 			       const struct signal_info *info, bool force);

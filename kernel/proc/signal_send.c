@@ -90,29 +90,55 @@ static void cancel_opposite_locked(struct process *process, int signo)
 		signal_flush_locked(process, &user->pending, opposite);
 }
 
-int signal_send_locked(struct process *process, struct user_thread *user,
-		       const struct signal_info *info, bool force)
+/* Is @signo to become pending? */
+static bool begin_send_locked(struct process *process, struct user_thread *user, int signo,
+			      bool force)
 {
-	int signo = info->signo, error;
-
 	if (process->state != PROCESS_ALIVE || !process->thread_count || process->exiting)
-		return 0;
+		return false;
 	cancel_opposite_locked(process, signo);
-	if (is_ignored(process, user, signo, force))
-		return 0;
-	error = signal_enqueue_locked(process, user ? &user->pending : &process->pending, info);
-	if (error)
-		return error;
+	return !is_ignored(process, user, signo, force);
+}
+
+/* It is pending now: somebody may have to act on it. */
+static void finish_send_locked(struct process *process, struct user_thread *user, int signo,
+			       bool force)
+{
 	wait_wake_all(&process->signal_wait);
 	if (!user)
 		user = choose_locked(process, signo);
 	if (!user || !takes(user, signo))
-		return 0;
+		return;
 	if (is_fatal(process, user, signo, force))
 		process_begin_exit_locked(process, signo);
 	else
 		signal_interrupt_locked(user);
-	return 0;
+}
+
+int signal_send_locked(struct process *process, struct user_thread *user,
+		       const struct signal_info *info, bool force)
+{
+	int error;
+
+	if (!begin_send_locked(process, user, info->signo, force))
+		return 0;
+	error = signal_enqueue_locked(process, user ? &user->pending : &process->pending, info);
+	if (!error)
+		finish_send_locked(process, user, info->signo, force);
+	return error;
+}
+
+bool signal_send_prepared_locked(struct process *process, struct user_thread *user,
+				 struct pending_signal *prepared)
+{
+	int signo = prepared->info.signo;
+
+	if (!begin_send_locked(process, user, signo, false))
+		return false;
+	if (!prepared->queue)
+		signal_enqueue_prepared_locked(user ? &user->pending : &process->pending, prepared);
+	finish_send_locked(process, user, signo, false);
+	return true;
 }
 
 void signal_retarget_locked(struct process *process, u64 set)
