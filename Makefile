@@ -182,10 +182,15 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 
 # ---- running ----
 
+# make run DISPLAY=ramfb names the guest's screen; the variable of that name that X programs read is the
+# one that make itself was started with.
+ifneq ($(filter command%,$(origin DISPLAY)),)
+DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
+endif
 .PHONY: run debug test test-host test-system test-linux bench check-layers format-check
 run: all
 	@scripts/setup run
-	@scripts/run $(RUN)
+	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
 
 debug: all
 	@scripts/setup run debug
@@ -239,6 +244,7 @@ distclean:
 help:
 	@echo 'make               kernel and programs: build/Image, build/initramfs.cpio'
 	@echo 'make run           boot to a shell in QEMU (RUN="--smp 4 ..." for scripts/run)'
+	@echo 'make run DISPLAY=ramfb|virtio-gpu   ... with a screen: a window, or how to reach it by VNC'
 	@echo 'make debug         the same, waiting for gdb'
 	@echo 'make test          all tests; test-host, test-system: a part'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'

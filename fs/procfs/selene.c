@@ -1,5 +1,6 @@
 /* /proc/selene: what only this kernel has to say. */
 #include <abi/syscall.h>
+#include <fs/counter.h>
 #include <fs/procfs/procfs.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -63,8 +64,25 @@ static void show_fail(struct text *text, const struct proc_subject *subject)
 	text_format(text, "%d\n", frame_fail_happened());
 }
 
+static struct counter *counters; /* [atomic] only ever grows */
+
+void counter_register(struct counter *counter)
+{
+	counter->next = read_acquire(&counters);
+	while (!atomic_replace_value(&counters, &counter->next, counter))
+		;
+}
+
+static void show_counters(struct text *text, const struct proc_subject *subject)
+{
+	for (struct counter *counter = read_acquire(&counters); counter; counter = counter->next)
+		text_format(text, "%s %lu\n", counter->name,
+			    (unsigned long)atomic64_read(&counter->value));
+}
+
 const struct proc_entry proc_selene_entries[] = {
 	{ .name = "audit", .mode = S_IFREG | 0400, .show = show_audit },
+	{ .name = "counters", .mode = S_IFREG | 0444, .show = show_counters },
 	{ .name = "unimplemented", .mode = S_IFREG | 0444, .show = show_unimplemented },
 	{ .name = "slabs", .mode = S_IFREG | 0400, .show = show_slabs },
 	{ .name = "fail", .mode = S_IFREG | 0600, .show = show_fail, .store = store_fail },

@@ -77,7 +77,7 @@ static int advise_remove(struct mapping *mapping, vaddr_t start, vaddr_t end)
 		return -EINVAL;
 	if (!(mapping->flags & MAPPING_SHARED) || !(mapping->prot_max & PAGE_WRITE))
 		return -EACCES;
-	if (mapping->object->operations->fill)
+	if (mapping->object->operations->fill || mapping->object->shown)
 		return -EOPNOTSUPP;
 	object_drop_pages(mapping->object, first, first + ((end - start) >> PAGE_SHIFT) - 1);
 	return 0;

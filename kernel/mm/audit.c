@@ -30,8 +30,8 @@ struct audit {
 	u64 holders_of; /* second walk: who shows this frame */
 };
 
-static const char *const kind_names[] = { "reserved", "free",  "cached", "kernel",
-					  "slab",     "table", "user",	 "object" };
+static const char *const kind_names[] = { "reserved", "display", "free", "cached", "kernel",
+					  "slab",     "table",	 "user", "object" };
 static const char *const state_names[] = { "borrowed", "owned", "shared", "cow" };
 
 __printf(2, 3) static void report(struct audit *audit, const char *format, ...)
@@ -68,6 +68,8 @@ static void see_entry(struct audit *audit, struct mapping *mapping, vaddr_t addr
 	if (state == PAGE_BORROWED) {
 		if (!(mapping->flags & MAPPING_DEVICE) && pte_frame(pte) != zero_frame_number)
 			complain(audit, pte_frame(pte), "borrowed, but not a device's", 0, 0);
+		if (frame && frame->kind > FRAME_DISPLAY && frame->kind != FRAME_KERNEL)
+			complain(audit, pte_frame(pte), "borrowed, but the allocator's", 0, 0);
 		return;
 	}
 	if (!frame || frame->kind < FRAME_USER) {
@@ -171,6 +173,9 @@ static void check_totals(struct audit *audit)
 	if (audit->kinds[FRAME_KERNEL] != counted.kernel)
 		complain(audit, ~(u64)0, "kernel frames", audit->kinds[FRAME_KERNEL],
 			 counted.kernel);
+	if (audit->kinds[FRAME_DISPLAY] != counted.display)
+		complain(audit, ~(u64)0, "display frames", audit->kinds[FRAME_DISPLAY],
+			 counted.display);
 	if (audit->kinds[FRAME_USER] != counted.user)
 		complain(audit, ~(u64)0, "user frames", audit->kinds[FRAME_USER], counted.user);
 	if (audit->kinds[FRAME_OBJECT] != counted.object)
@@ -253,6 +258,7 @@ static void report_counts(struct audit *audit)
 	       (unsigned long)frames.table, (unsigned long)frames.user,
 	       (unsigned long)frames.object);
 	report(audit, "stack_tables %lu\n", (unsigned long)thread_stack_tables());
+	report(audit, "display %lu\n", (unsigned long)frames.display);
 	report(audit, "slab_objects %lu\nspaces %lu\nmappings %lu\n",
 	       (unsigned long)slab_live_objects(), (unsigned long)audit->spaces,
 	       (unsigned long)audit->mappings);

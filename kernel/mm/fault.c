@@ -15,6 +15,7 @@
 #include <lib/string.h>
 #include <mm/hazard.h>
 #include <mm/mapping.h>
+#include <mm/shown.h>
 #include <sched/cpu.h>
 
 enum { AROUND_PAGES = 16, SPURIOUS_LOUD = 3, SPURIOUS_PERIOD_NS = 1000000 };
@@ -27,8 +28,8 @@ struct fault {
 	bool force;	  /* the space is held exclusively */
 	bool stack_grown; /* the reason to try again */
 	pte_t *entry;
-	struct memory_object *dirtied; /* tell it that its page dirty_index became dirty */
-	u64 dirty_index;
+	struct memory_object *dirtied; /* tell it that its pages from dirty_index on became dirty */
+	u64 dirty_index, dirty_count;
 };
 
 void frame_sync_icache(struct frame *frame)
@@ -89,12 +90,28 @@ static int fault_anonymous(struct fault *fault)
 	return frame ? install_owned(fault, (pte_t){ 0 }, frame) : -ENOMEM;
 }
 
+/*
+ * All that the mapping shows through this table at once: a framebuffer's pages cost nothing to have. From
+ * empty to present there is nothing to shoot down.
+ */
 static int fault_device(struct fault *fault)
 {
 	struct mapping *mapping = fault->mapping;
-	u64 frame = mapping->frame_base + ((fault->address - mapping->start) >> PAGE_SHIFT);
+	vaddr_t table = ALIGN_DOWN(fault->address, MMU_TABLE_SPAN);
+	vaddr_t start = MAX(mapping->start, table);
+	vaddr_t end = MIN(mapping->end, table + MMU_TABLE_SPAN);
+	pte_t *entry = fault->entry - ((fault->address - start) >> PAGE_SHIFT);
+	struct spinlock *lock = pte_lock(fault->entry);
 
-	entry_install(fault, (pte_t){ 0 }, entry_make(fault, frame, PAGE_BORROWED, true));
+	spin_lock(lock);
+	for (vaddr_t at = start; at < end; at += PAGE_SIZE, entry++) {
+		u64 frame = mapping->frame_base + ((at - mapping->start) >> PAGE_SHIFT);
+
+		if (pte_empty(pte_get(entry)))
+			pte_set(entry, entry_make(fault, frame, PAGE_BORROWED, true));
+	}
+	spin_unlock(lock);
+	tlb_flush_local(fault->address);
 	return 0;
 }
 
@@ -117,7 +134,7 @@ static void around_collect(const struct fault *fault, struct frame *frame, struc
 	u64 first = mapping_index(mapping, start);
 	u64 count = MIN((end - start) >> PAGE_SHIFT, pages - first);
 
-	if (fault->access & FAULT_WRITE) {
+	if (fault->access & FAULT_WRITE && !object->shown) {
 		around->first = fault->entry;
 		around->count = 1;
 		around->frames[0] = frame;
@@ -181,6 +198,32 @@ static void mark_dirty(struct fault *fault, struct frame *frame)
 		return;
 	fault->dirtied = fault->mapping->object;
 	fault->dirty_index = mapping_index(fault->mapping, fault->address);
+	fault->dirty_count = 1;
+}
+
+/*
+ * [table] The first write since a display was told: the SHARED entries around it gain W together, so
+ * that filling a screen takes few faults. Within one table, as around_install().
+ */
+static void mark_dirty_around(struct fault *fault)
+{
+	struct mapping *mapping = fault->mapping;
+	vaddr_t window = ALIGN_DOWN(fault->address, AROUND_PAGES * PAGE_SIZE);
+	vaddr_t start = MAX(mapping->start, window);
+	vaddr_t end = MIN(mapping->end, window + AROUND_PAGES * PAGE_SIZE);
+	pte_t *entry = fault->entry - ((fault->address - start) >> PAGE_SHIFT);
+
+	for (vaddr_t at = start; at < end; at += PAGE_SIZE, entry++) {
+		pte_t pte = pte_get(entry);
+
+		if (pte_empty(pte) || pte_state(pte) != PAGE_SHARED || !pte_prot(pte))
+			continue;
+		atomic32_or(&frame_of(pte_frame(pte))->flags, FRAME_DIRTY);
+		pte_set(entry, entry_make(fault, pte_frame(pte), PAGE_SHARED, true));
+	}
+	fault->dirtied = mapping->object;
+	fault->dirty_index = mapping_index(mapping, start);
+	fault->dirty_count = (end - start) >> PAGE_SHIFT;
 }
 
 /* [object] Show the cache's own frame, whose count for the caller becomes the entry's. */
@@ -201,10 +244,12 @@ static int fault_show_page(struct fault *fault, struct frame *frame)
 		return -EAGAIN;
 	}
 	pte_set(fault->entry, entry_make(fault, frame_number(frame), state, write));
-	if (write)
-		mark_dirty(fault, frame);
-	else
+	if (!write || fault->mapping->object->shown)
 		around_install(fault, &around, state);
+	if (write && fault->mapping->object->shown)
+		mark_dirty_around(fault);
+	else if (write)
+		mark_dirty(fault, frame);
 	spin_unlock(lock);
 	tlb_flush_local(fault->address);
 	return 0;
@@ -286,7 +331,8 @@ static void drop_replaced(struct frame *frame, bool entry)
  */
 static int fault_replace(struct fault *fault, pte_t old)
 {
-	bool zero = pte_state(old) == PAGE_BORROWED;
+	bool zero = pte_frame(old) == zero_frame_number;
+	bool counted = pte_state(old) != PAGE_BORROWED; /* else: a private view of a device */
 	pte_t broken = BROKEN(RULE_BREAK_BEFORE_MAKE) ? old
 						      : pte_make(pte_frame(old), 0, pte_state(old));
 	struct frame *from = frame_of(pte_frame(old));
@@ -302,21 +348,21 @@ static int fault_replace(struct fault *fault, pte_t old)
 		frame_free(copy, 0);
 		return -EAGAIN;
 	}
-	if (!zero && !BROKEN(RULE_2_REPLACE_COUNTS))
+	if (counted && !BROKEN(RULE_2_REPLACE_COUNTS))
 		frame_get(from);
 	pte_set(fault->entry, broken);
 	spin_unlock(lock);
 
-	if (!zero && BROKEN(RULE_DROP_AFTER_FLUSH))
+	if (counted && BROKEN(RULE_DROP_AFTER_FLUSH))
 		drop_replaced(from, true);
 	if (!BROKEN(RULE_BREAK_BEFORE_MAKE))
 		flush_page(fault);
 	if (!zero)
-		page_copy(frame_data(copy), frame_data(from));
+		page_copy(frame_data(copy), counted ? frame_data(from) : lent_data(pte_frame(old)));
 	error = install_owned(fault, broken, copy);
 	if (BROKEN(RULE_BREAK_BEFORE_MAKE))
 		flush_page(fault);
-	if (!zero && !BROKEN(RULE_DROP_AFTER_FLUSH))
+	if (counted && !BROKEN(RULE_DROP_AFTER_FLUSH))
 		drop_replaced(from, !error);
 	return error;
 }
@@ -390,7 +436,7 @@ static bool may_claim(pte_t pte)
 static int fault_present(struct fault *fault)
 {
 	struct spinlock *lock = pte_lock(fault->entry);
-	bool device = fault->mapping->flags & MAPPING_DEVICE, write = fault->access & FAULT_WRITE;
+	bool write = fault->access & FAULT_WRITE;
 	enum page_state state;
 	pte_t pte;
 
@@ -408,11 +454,14 @@ static int fault_present(struct fault *fault)
 	}
 	if (write && state == PAGE_COW && may_claim(pte))
 		state = PAGE_OWNED;
-	if (write && (state == PAGE_COW || (state == PAGE_BORROWED && !device))) {
+	if (write &&
+	    (state == PAGE_COW || (state == PAGE_BORROWED && !mapping_lends(fault->mapping)))) {
 		spin_unlock(lock);
 		return fault_replace(fault, pte);
 	}
-	if (write && state == PAGE_SHARED)
+	if (write && state == PAGE_SHARED && fault->mapping->object->shown)
+		mark_dirty_around(fault);
+	else if (write && state == PAGE_SHARED)
 		mark_dirty(fault, frame_of(pte_frame(pte)));
 	pte_set(fault->entry, entry_make(fault, pte_frame(pte), state, write));
 	spin_unlock(lock);
@@ -453,7 +502,8 @@ static int fault_mapped(struct fault *fault)
 	else
 		error = fault_anonymous(fault);
 	if (fault->dirtied && fault->dirtied->operations->dirtied)
-		fault->dirtied->operations->dirtied(fault->dirtied, fault->dirty_index);
+		for (u64 i = 0; i < fault->dirty_count; i++)
+			fault->dirtied->operations->dirtied(fault->dirtied, fault->dirty_index + i);
 	return error;
 }
 

@@ -324,6 +324,56 @@ struct frame *frame_alloc(enum frame_kind kind, unsigned order)
 	return frame;
 }
 
+/* [buddy] @blocks free blocks of the largest order, one behind the other: the first, or NULL. */
+static struct frame *find_run(u64 blocks)
+{
+	struct frame *first;
+
+	list_for_each_entry(first, &free_lists[FRAME_ORDER_MAX], link) {
+		struct frame_bank *bank = bank_of_number(frame_number(first));
+		u64 at = first - bank->frames, found = 1;
+
+		while (found < blocks && at + (found << FRAME_ORDER_MAX) < bank->count &&
+		       first[found << FRAME_ORDER_MAX].kind == FRAME_FREE &&
+		       first[found << FRAME_ORDER_MAX].order == FRAME_ORDER_MAX)
+			found++;
+		if (found == blocks)
+			return first;
+	}
+	return NULL;
+}
+
+struct frame *frame_alloc_run(enum frame_kind kind, u64 count)
+{
+	u64 blocks = DIV_ROUND_UP(count, (u64)1 << FRAME_ORDER_MAX);
+	unsigned long irq;
+	struct frame *first;
+
+	if (!count || frame_alloc_fails())
+		return NULL;
+	depot_drain();
+	irq = spin_lock_irqsave(&buddy_lock);
+	first = find_run(blocks);
+	for (u64 i = 0; first && i < blocks; i++)
+		list_remove(&first[i << FRAME_ORDER_MAX].link);
+	for (u64 i = 0; first && i < count; i++)
+		first[i].kind = kind;
+	if (first) {
+		u64 number = frame_number(first);
+
+		buddy_free -= blocks << FRAME_ORDER_MAX;
+		for (u64 i = count; i < blocks << FRAME_ORDER_MAX; i++)
+			buddy_insert(bank_of_number(number), number + i, 0);
+	}
+	spin_unlock(&buddy_lock);
+	if (first)
+		cpu_this()->frame_cache->allocated[kind] += count;
+	irq_restore(irq);
+	for (u64 i = 0; first && i < count; i++)
+		frame_prepare(&first[i], kind, 0);
+	return first;
+}
+
 struct frame *frame_alloc_zeroed(enum frame_kind kind)
 {
 	struct frame *frame = frame_alloc(kind, 0);
@@ -506,6 +556,7 @@ void frame_statistics(struct frame_statistics *statistics)
 	statistics->table = kinds[FRAME_TABLE];
 	statistics->user = kinds[FRAME_USER];
 	statistics->object = kinds[FRAME_OBJECT];
+	statistics->display = kinds[FRAME_DISPLAY];
 }
 
 static u64 chain_length(const struct frame *frame)

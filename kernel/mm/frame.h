@@ -13,9 +13,10 @@
 
 enum frame_kind {
 	FRAME_RESERVED, /* never given out: kernel image, firmware, device tree */
-	FRAME_FREE,	/* head of a free block of 2^order, or inside one */
-	FRAME_CACHED,	/* free, in a CPU's cache */
-	FRAME_KERNEL,	/* stacks, buffers, drivers */
+	FRAME_DISPLAY, /* a display shows it, for good: BORROWED entries; frame_free() refuses it */
+	FRAME_FREE,    /* head of a free block of 2^order, or inside one */
+	FRAME_CACHED,  /* free, in a CPU's cache */
+	FRAME_KERNEL,  /* stacks, buffers, drivers */
 	FRAME_SLAB,
 	FRAME_TABLE,  /* page table */
 	FRAME_USER,   /* private anonymous memory: OWNED or COW entries only */
@@ -68,6 +69,12 @@ void frame_init(void);
 struct frame *frame_alloc(enum frame_kind kind, unsigned order);
 struct frame *frame_alloc_zeroed(enum frame_kind kind);
 void frame_free(struct frame *frame, unsigned order);
+/*
+ * @count frames, one behind the other, of any number: for devices that want their memory in one piece.
+ * References 1 each, contents undefined. NULL: nowhere so many. Boot time: it looks for whole free
+ * blocks of the largest order. Does not sleep.
+ */
+struct frame *frame_alloc_run(enum frame_kind kind, u64 count);
 /* Page tables, zeroed, with their lock set up; freed with all their entries 0 again. */
 struct frame *frame_alloc_table(void);
 void frame_free_table(struct frame *frame);
@@ -135,9 +142,9 @@ static inline struct spinlock *pte_lock(const pte_t *entry)
 extern u64 zero_frame_number;
 
 struct frame_statistics {
-	u64 total;			       /* RAM that the kernel knows, without firmware */
-	u64 free;			       /* buddy and CPU caches */
-	u64 kernel, slab, table, user, object; /* by kind */
+	u64 total; /* RAM that the kernel knows, without firmware */
+	u64 free;  /* buddy and CPU caches */
+	u64 kernel, slab, table, user, object, display; /* by kind */
 };
 void frame_statistics(struct frame_statistics *statistics);
 /* Visit each frame that the allocator knows, in order, for the audit. */

@@ -48,6 +48,13 @@ static inline u64 mapping_index(const struct mapping *mapping, vaddr_t address)
 	return mapping->offset + ((address - mapping->start) >> PAGE_SHIFT);
 }
 
+/* Its BORROWED frames are written in place; all others' are copied at the first write. */
+static inline bool mapping_lends(const struct mapping *mapping)
+{
+	return (mapping->flags & (MAPPING_DEVICE | MAPPING_SHARED)) ==
+	       (MAPPING_DEVICE | MAPPING_SHARED);
+}
+
 /*
  * What the hardware may allow for an entry of @mapping with @state over @frame. W implies R before
  * W is taken away, else the entry of a write-only mapping would look like one that is being
@@ -61,8 +68,8 @@ static inline unsigned mapping_entry_prot(const struct mapping *mapping, u64 fra
 
 	if (prot & PAGE_WRITE)
 		prot |= PAGE_READ;
-	if (state == PAGE_BORROWED && !device && !BROKEN(RULE_3_ZERO_PAGE))
-		prot &= ~PAGE_WRITE; /* the zero page (mm-hazards 3) */
+	if (state == PAGE_BORROWED && !mapping_lends(mapping) && !BROKEN(RULE_3_ZERO_PAGE))
+		prot &= ~PAGE_WRITE; /* the zero page (mm-hazards 3), or a private view */
 	prot = ownership_prot(state, prot, dirty);
 	return device && prot && !frame_of(frame) ? prot | PAGE_DEVICE : prot;
 }

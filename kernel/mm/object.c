@@ -47,6 +47,7 @@ void object_init(struct memory_object *object, const struct object_operations *o
 	list_init(&object->mappings);
 	object->operations = operations;
 	object->owner = NULL;
+	object->shown = false;
 	object->id = atomic64_inc_return(&last_id);
 }
 
@@ -238,6 +239,7 @@ static void drop_pages(struct memory_object *object, u64 first, u64 last)
 	struct mapping *mapping;
 	u64 index = first;
 
+	assert(!object->shown);
 	list_for_each_entry(mapping, &object->mappings, object_link) {
 		if (!BROKEN(RULE_2_TRUNCATE_ZAPS))
 			mapping_zap(mapping, first, last);

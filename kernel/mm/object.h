@@ -36,7 +36,12 @@ struct memory_object {
 	struct list_node mappings;		    /* [object] struct mapping.object_link */
 	const struct object_operations *operations; /* [const] */
 	void *owner;				    /* [const] the vnode, or NULL */
-	u64 id;					    /* [const] unique, never reused: futex keys */
+	/*
+	 * A device shows its pages (mm/shown.h): they stay for good, and a write fault makes those around it
+	 * writable as well.
+	 */
+	bool shown; /* [const] */
+	u64 id;	    /* [const] unique, never reused: futex keys */
 };
 
 void object_init(struct memory_object *object, const struct object_operations *operations,

@@ -158,17 +158,44 @@ def words_for_kernel(options):
     return ' '.join(words + options.append)
 
 
-def qemu_arguments(options, kernel, initrd, initrd_path, console, channel):
-    """QEMU's arguments; @console: a chardev's words, @channel: a socket's descriptor or None."""
+def display_words(options, windowed):
+    """The screen, its keyboard, mouse and tablet, and how people see them."""
+    if options.display == 'none':
+        return ['-display', 'none']
+    bus = 'pci' if options.display.endswith('-pci') else 'device'
+    adapter = 'ramfb' if options.display == 'ramfb' else f'virtio-gpu-{bus}'
+    if options.resolution and adapter != 'ramfb':
+        adapter += ',xres=%d,yres=%d' % options.resolution
+    words = ['-device', adapter, '-global', 'virtio-mmio.force-legacy=false']
+    for kind in ('keyboard', 'tablet', 'mouse'):
+        words += ['-device', f'virtio-{kind}-{bus}']
+    if not windowed:
+        return words + ['-display', 'none']
+    if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'):
+        return words + ['-display', 'gtk']
+    print('There is no desktop here: the screen is at VNC 127.0.0.1:5900 (display :0). From another machine:\n'
+          '    ssh -L 5900:127.0.0.1:5900 THIS-MACHINE, then a VNC viewer to localhost:0.', flush=True)
+    return words + ['-display', 'vnc=127.0.0.1:0']
+
+
+def qemu_arguments(options, kernel, initrd, initrd_path, console, channel, qmp=None):
+    """QEMU's arguments; @console: a chardev's words, @channel: a socket's descriptor or None,
+    @qmp: the path of a socket or None."""
     cpus = options.smp or (5 if options.machine.startswith('sifive_u') else 2)
     words = ['-M', options.machine, '-smp', '1' if options.icount else str(cpus),
              '-m', memory_size(options, initrd), '-kernel', kernel,
-             '-nic', 'none', '-display', 'none', '-no-reboot',
+             '-nic', 'none', '-no-reboot',
              '-chardev', console, '-serial', 'chardev:console']
     if 'stdio' in console:
         words += ['-mon', 'chardev=console']
     else:
         words += ['-monitor', 'none']
+    words += display_words(options, windowed='stdio' in console and not options.screenshot)
+    if qmp:
+        words += ['-chardev', f'socket,id=qmp,path={qemu_escape(qmp)},server=on,wait=off',
+                  '-mon', 'chardev=qmp,mode=control']
+    if options.screenshot:
+        words.append('-no-shutdown')
     if options.cpu:
         words += ['-cpu', options.cpu]
     if initrd is not None:
