@@ -174,9 +174,12 @@ static int link_locked(struct dentry *parent, struct dentry *dentry, struct vnod
 	if (S_ISDIR(target->mode) || !directory->operations->link || !may_link(target))
 		return -EPERM;
 	write_lock_nested(&target->lock);
-	error = !target->links ? -ENOENT
-			       : directory->operations->link(directory, dentry->name,
-							     dentry->name_length, target);
+	error = !target->links && !target->linkable
+			? -ENOENT
+			: directory->operations->link(directory, dentry->name, dentry->name_length,
+						      target);
+	if (!error)
+		target->linkable = false;
 	write_unlock(&target->lock);
 	if (!error) {
 		vnode_get(target);

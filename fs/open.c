@@ -2,6 +2,7 @@
 #include <fs/device_node.h>
 #include <fs/names.h>
 #include <lib/err.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 
@@ -19,11 +20,10 @@ int open_flags_check(u32 *flags, u32 *mode)
 	if (*flags & O_TMPFILE_BIT) {
 		if (!(*flags & O_DIRECTORY) || *flags & O_CREAT || !((*flags + 1) & 2))
 			return -EINVAL;
-		return -EOPNOTSUPP;
 	}
 	if ((*flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
-	*mode = *flags & O_CREAT ? *mode & 07777 : 0;
+	*mode = *flags & (O_CREAT | O_TMPFILE_BIT) ? *mode & 07777 : 0;
 	if (!(*flags & O_PATH))
 		*flags |= O_LARGEFILE;
 	return 0;
@@ -264,12 +264,69 @@ refuse:
 	return ERR_PTR(error);
 }
 
+/* @unnamed becomes a new file in @directory's file system, as open(2) says of O_TMPFILE. */
+static int make_unnamed(const struct path *directory, u32 flags, u32 mode, struct path *unnamed)
+{
+	struct vnode *parent = path_vnode(directory), *vnode;
+	char name[24];
+	int error;
+
+	if (!S_ISDIR(parent->mode))
+		return -ENOTDIR;
+	if (mount_is_read_only(directory->mount))
+		return -EROFS;
+	error = vnode_permission(parent, MAY_WRITE | MAY_EXECUTE);
+	if (error)
+		return error;
+	if (!parent->operations->tmpfile)
+		return -EOPNOTSUPP;
+	write_lock(&parent->lock);
+	error = parent->operations->tmpfile(parent, S_IFREG | names_umask(mode), &vnode);
+	write_unlock(&parent->lock);
+	if (error)
+		return error;
+	vnode->linkable = !(flags & O_EXCL);
+	snprintf(name, sizeof(name), "#%llu", (unsigned long long)vnode->ino);
+	unnamed->dentry = dentry_create(directory->dentry, name, strlen(name), vnode);
+	if (!unnamed->dentry) {
+		vnode_put(vnode);
+		return -ENOMEM;
+	}
+	unnamed->mount = directory->mount;
+	atomic32_inc(&unnamed->mount->references);
+	return 0;
+}
+
+static struct file *open_unnamed(int dirfd, const char *name, u32 flags, u32 mode,
+				 unsigned lookup_flags)
+{
+	unsigned follow = flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	struct path directory, unnamed;
+	struct file *file;
+	int error = path_lookup(dirfd, name, lookup_flags | follow, &directory);
+
+	if (error)
+		return ERR_PTR(error);
+	error = make_unnamed(&directory, flags, mode, &unnamed);
+	path_put(&directory);
+	if (error)
+		return ERR_PTR(error);
+	file = file_open_path(&unnamed, flags & ~(u32)O_DIRECTORY, true);
+	path_put(&unnamed);
+	if (!IS_ERR(file))
+		file->flags |= O_DIRECTORY;
+	return file;
+}
+
 struct file *file_open_how(int dirfd, const char *name, u32 flags, u32 mode, unsigned lookup_flags)
 {
 	struct walk walk;
 	struct file *file;
-	int error = walk_start(&walk, dirfd, name, lookup_flags);
+	int error;
 
+	if (flags & O_TMPFILE_BIT)
+		return open_unnamed(dirfd, name, flags, mode, lookup_flags);
+	error = walk_start(&walk, dirfd, name, lookup_flags);
 	file = error ? ERR_PTR(error) : open_walked(&walk, flags, mode);
 	walk_end(&walk);
 	return file;

@@ -102,6 +102,21 @@ struct vnode_operations {
 	 * system that has it is also asked to refresh() after a write. The vnode's lock is held exclusively.
 	 */
 	s64 (*reserve)(struct vnode *vnode, u64 position, u64 size);
+	/*
+	 * A regular file without a name: links 0, counted; link() may give it one. The directory is locked
+	 * exclusively. Optional: -EOPNOTSUPP.
+	 */
+	int (*tmpfile)(struct vnode *directory, u32 mode, struct vnode **created);
+	/*
+	 * xattr(7), all optional. @name is whole ("user.x"); kernel memory. The value's length (@size 0: that
+	 * alone), -ENODATA, -ERANGE. The vnode is locked at least shared.
+	 */
+	ssize_t (*xattr_get)(struct vnode *vnode, const char *name, void *value, size_t size);
+	/* @value NULL: remove. @flags: XATTR_*. -EEXIST, -ENODATA, -ENOSPC. Locked exclusively. */
+	int (*xattr_set)(struct vnode *vnode, const char *name, const void *value, size_t size,
+			 int flags);
+	/* The names, each ended by NUL: their length in all. -ERANGE. At least shared. */
+	ssize_t (*xattr_list)(struct vnode *vnode, char *names, size_t size);
 	/* The last reference is gone: free the data when links are 0, then the vnode. May sleep. */
 	void (*release)(struct vnode *vnode);
 };
@@ -116,6 +131,7 @@ struct vnode {
 	u64 ino;		  /* [const] */
 	u32 mode;		  /* [vnode] type never changes */
 	u32 links;		  /* [vnode] */
+	bool linkable;		  /* [vnode] without links by O_TMPFILE: link() may give one */
 	u32 uid, gid;		  /* [vnode] */
 	u64 device;		  /* [const] for nodes: DEVICE_NUMBER */
 	u64 blocks;		  /* [vnode] of 512 bytes */

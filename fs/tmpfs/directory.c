@@ -140,6 +140,19 @@ static int directory_create(struct vnode *directory, const char *name, size_t le
 	return 0;
 }
 
+static int directory_tmpfile(struct vnode *directory, u32 mode, struct vnode **created)
+{
+	int error = 0;
+	struct tmpfs_node *node = tmpfs_node_create(tmpfs_of(directory), mode, &error);
+
+	if (!node)
+		return error;
+	vnode_set_owner(&node->vnode, directory);
+	node->vnode.links = 0;
+	*created = &node->vnode;
+	return 0;
+}
+
 static int directory_symlink(struct vnode *directory, const char *name, size_t length,
 			     const char *target, struct vnode **created)
 {
@@ -323,5 +336,9 @@ const struct vnode_operations tmpfs_directory_operations = {
 	.rename = directory_rename,
 	.readdir = directory_read,
 	.change = tmpfs_change,
+	.tmpfile = directory_tmpfile,
+	.xattr_get = tmpfs_xattr_get,
+	.xattr_set = tmpfs_xattr_set,
+	.xattr_list = tmpfs_xattr_list,
 	.release = tmpfs_vnode_release,
 };

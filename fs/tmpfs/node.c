@@ -9,6 +9,7 @@ static SLAB_CACHE(node_cache, struct tmpfs_node);
 
 static void node_free(struct tmpfs_node *node)
 {
+	tmpfs_xattr_free(node);
 	atomic64_dec(&tmpfs_of(&node->vnode)->nodes);
 	slab_free(&node_cache, node);
 }
@@ -98,6 +99,7 @@ struct tmpfs_node *tmpfs_node_create(struct tmpfs *tmpfs, u32 mode, int *error)
 	vnode_init(&node->vnode, &tmpfs->system, mode);
 	node->vnode.ino = atomic64_inc_return(&tmpfs->last_ino);
 	node->pages_counted = 0;
+	node->attributes = NULL;
 	set_type(node);
 	return node;
 }
@@ -163,16 +165,25 @@ const struct vnode_operations tmpfs_file_operations = {
 	.refresh = file_refresh,
 	.reserve = file_reserve,
 	.change = tmpfs_change,
+	.xattr_get = tmpfs_xattr_get,
+	.xattr_set = tmpfs_xattr_set,
+	.xattr_list = tmpfs_xattr_list,
 	.release = tmpfs_vnode_release,
 };
 
 const struct vnode_operations tmpfs_link_operations = {
 	.readlink = link_read,
 	.change = tmpfs_change,
+	.xattr_get = tmpfs_xattr_get,
+	.xattr_set = tmpfs_xattr_set,
+	.xattr_list = tmpfs_xattr_list,
 	.release = tmpfs_vnode_release,
 };
 
 const struct vnode_operations tmpfs_special_operations = {
 	.change = tmpfs_change,
+	.xattr_get = tmpfs_xattr_get,
+	.xattr_set = tmpfs_xattr_set,
+	.xattr_list = tmpfs_xattr_list,
 	.release = tmpfs_vnode_release,
 };

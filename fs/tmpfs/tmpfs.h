@@ -36,7 +36,8 @@ struct tmpfs_directory {
 
 struct tmpfs_node {
 	struct vnode vnode;
-	u64 pages_counted; /* [object] how much of pages_used is this file's */
+	struct attribute *attributes; /* [vnode] fs/tmpfs/xattr.c */
+	u64 pages_counted;	      /* [object] how much of pages_used is this file's */
 	union {
 		struct memory_object object;	  /* regular file */
 		struct tmpfs_directory directory; /* [vnode] */
@@ -73,3 +74,9 @@ extern const struct vnode_operations tmpfs_file_operations, tmpfs_link_operation
 	tmpfs_special_operations;
 void tmpfs_vnode_release(struct vnode *vnode);
 int tmpfs_change(struct vnode *vnode, const struct vnode_change *change);
+/* tmpfs/xattr.c: vnode_operations.xattr_*, and their end. */
+int tmpfs_xattr_set(struct vnode *vnode, const char *name, const void *value, size_t size,
+		    int flags);
+ssize_t tmpfs_xattr_get(struct vnode *vnode, const char *name, void *value, size_t size);
+ssize_t tmpfs_xattr_list(struct vnode *vnode, char *names, size_t size);
+void tmpfs_xattr_free(struct tmpfs_node *node);

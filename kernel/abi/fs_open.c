@@ -119,7 +119,8 @@ SYSCALL_4(sys_openat2, dirfd, name, how_address, size)
 		return error;
 	flags = asked = how.flags;
 	mode = how.mode;
-	if (how.flags >> 32 || how.mode & ~07777ull || (how.mode && !(how.flags & O_CREAT)))
+	if (how.flags >> 32 || how.mode & ~07777ull ||
+	    (how.mode && !(how.flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))))
 		return -EINVAL;
 	error = resolve_flags(how.resolve, &lookup);
 	if (!error)
