@@ -66,7 +66,7 @@ static pte_t *skip_unused(pte_t *entry, pte_t *end)
 		pte_t *run_end = (pte_t *)(((uintptr_t)entry | (run_size - 1)) + 1);
 
 		if (used & 1) {
-			entry = table_skip_empty(entry, MIN(run_end, end));
+			entry = table_skip_empty(entry, run_end < end ? run_end : end);
 			if (entry < run_end)
 				return entry;
 		}
