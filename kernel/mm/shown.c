@@ -1,9 +1,9 @@
 #include <arch/tlb.h>
 #include <debug/panic.h>
+#include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/mapping.h>
 #include <mm/shown.h>
-#include <mm/slab.h>
 #include <sched/cpu.h>
 
 static struct lent_memory *lent; /* [atomic] only ever grows */
@@ -25,41 +25,37 @@ const void *lent_data(u64 frame)
 	return frame_data(frame_of(frame));
 }
 
-/* The creator's reference is never put. */
-static struct memory_object *adopt(struct memory_object *object, struct frame *first, u64 count)
+int shown_object_init(struct memory_object *object, u64 count,
+		      const struct object_operations *operations, void **data)
 {
-	for (u64 index = 0; index < count; index++) {
-		if (radix_insert(&object->pages, index, &first[index]))
-			return NULL;
+	struct frame *first = frame_alloc_run(FRAME_OBJECT, count);
+	int error = first ? 0 : -ENOMEM;
+
+	object_init(object, operations, count << PAGE_SHIFT);
+	for (u64 index = 0; !error && index < count; index++) {
+		error = radix_insert(&object->pages, index, &first[index]);
+		if (error)
+			break;
 		first[index].object = object;
 		first[index].index = index;
 		object->page_count++;
 	}
-	return object;
-}
-
-struct memory_object *shown_object_create(u64 count, const struct object_operations *operations,
-					  void **data)
-{
-	struct memory_object *object = kzalloc(sizeof(*object));
-	struct frame *first = object ? frame_alloc_run(FRAME_OBJECT, count) : NULL;
-
-	if (!first) {
-		kfree(object);
-		return NULL;
-	}
-	object_init(object, operations, count << PAGE_SHIFT);
-	if (!adopt(object, first, count)) {
-		for (u64 i = object->page_count; i < count; i++)
+	if (error) {
+		for (u64 i = object->page_count; first && i < count; i++)
 			frame_free(&first[i], 0);
 		object_destroy_pages(object);
-		kfree(object);
-		return NULL;
+		return error;
 	}
 	object->shown = true;
 	*data = frame_data(first);
 	memset(*data, 0, count << PAGE_SHIFT);
-	return object;
+	return 0;
+}
+
+void shown_object_discard(struct memory_object *object)
+{
+	object->shown = false;
+	object_destroy_pages(object);
 }
 
 /* Inside one table. The mapping's rights are not ours to read here: what the entry has is kept. */

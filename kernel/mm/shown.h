@@ -21,11 +21,13 @@ void lent_memory_register(struct lent_memory *memory);
 const void *lent_data(u64 frame);
 
 /*
- * An object of @count pages, zeroed, one behind the other in memory, that lives for ever. Its
- * operations.release is never called. *@data: the kernel's view of them. NULL: out of memory. Boot time.
+ * Make @object, the caller's memory, one of @count zeroed pages, one behind the other, that lives for
+ * ever: operations.release is never called. *@data: the kernel's view. 0, -ENOMEM. Boot time.
  */
-struct memory_object *shown_object_create(u64 count, const struct object_operations *operations,
-					  void **data);
+int shown_object_init(struct memory_object *object, u64 count,
+		      const struct object_operations *operations, void **data);
+/* Undo that: no device shows them and no mapping did. */
+void shown_object_discard(struct memory_object *object);
 /*
  * Pages [first, last] are clean from now on: FRAME_DIRTY goes, entries lose W, all CPUs are told, and the
  * next write to each calls operations.dirtied(). What was written before is in memory. May sleep.

@@ -164,8 +164,8 @@ def display_words(options, windowed):
         return ['-display', 'none']
     bus = 'pci' if options.display.endswith('-pci') else 'device'
     adapter = 'ramfb' if options.display == 'ramfb' else f'virtio-gpu-{bus}'
-    if options.resolution and adapter != 'ramfb':
-        adapter += ',xres=%d,yres=%d' % options.resolution
+    if adapter != 'ramfb':
+        adapter += ',xres=%d,yres=%d' % (options.resolution or (1024, 768))
     words = ['-device', adapter, '-global', 'virtio-mmio.force-legacy=false']
     for kind in ('keyboard', 'tablet', 'mouse'):
         words += ['-device', f'virtio-{kind}-{bus}']

@@ -3,7 +3,6 @@ import harness
 from harness import Test
 
 ADD = ['--add', 'build/user/tests:/tests']
-EACH = dict(each_line=False, linux=False)
 
 
 def needs_ramfb():
@@ -16,4 +15,9 @@ def needs_ramfb():
 TESTS = [
     Test('display-framebuffer-ramfb', ['/tests/framebuffer'], needs=needs_ramfb, linux=False,
          options=ADD + ['--display', 'ramfb', '--smp', '4']),
+    Test('display-framebuffer-virtio-gpu', ['/tests/framebuffer'], linux=False,
+         options=ADD + ['--display', 'virtio-gpu', '--smp', '4']),
+    Test('display-video-size', 'dmesg | grep -o "fb0 is .*"', linux=False,
+         options=['--display', 'virtio-gpu', '--resolution', '1280x720'],
+         output=b'fb0 is virtio-gpu, 1280x720, 32 bits\n'),
 ]

@@ -2,6 +2,7 @@
 #include <arch/time.h>
 #include <boot/command_line.h>
 #include <debug/log.h>
+#include <debug/panic.h>
 #include <dev/display/display.h>
 #include <fs/counter.h>
 #include <lib/errno.h>
@@ -71,10 +72,37 @@ void display_damage(struct display *display, u64 offset, u64 size)
 			    (MIN(offset + size, display->size) - 1) >> PAGE_SHIFT);
 }
 
-void display_damage_page(struct display *display, u64 page)
+static void page_dirtied(struct memory_object *object, u64 page)
 {
-	if (display->flush && page < page_count(display))
+	struct display *display = container_of(object, struct display, memory);
+
+	/* Not registered yet, hence without a map, it is shown as a whole soon. */
+	if (display->damage && page < page_count(display))
 		damage_mark(display, page, page);
+}
+
+static void never_released(struct memory_object *object)
+{
+	panic("the pixels of %s lost their last reference",
+	      container_of(object, struct display, memory)->name);
+}
+
+int display_create_pixels(struct display *display)
+{
+	static const struct object_operations operations = { .dirtied = page_dirtied,
+							     .release = never_released };
+	u64 size = (u64)display->mode.stride * display->mode.height;
+	void *pixels;
+	int error;
+
+	display->size = ALIGN_UP(size, (u64)PAGE_SIZE);
+	error = shown_object_init(&display->memory, page_count(display), &operations, &pixels);
+	if (error)
+		return error;
+	display->object = &display->memory;
+	display->pixels = pixels;
+	display->frame = direct_unmap(pixels) >> PAGE_SHIFT;
+	return 0;
 }
 
 int display_wait_shown(struct display *display)

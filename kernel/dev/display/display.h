@@ -35,7 +35,8 @@ struct display {
 	u64 size;		      /* [const] bytes that may be mapped, whole pages */
 	u64 frame;		      /* [const] the first frame's number */
 	struct lent_memory lent;      /* set up by display_register(), where there is no object */
-	struct memory_object *object; /* [const] of shown memory, or NULL: it is lent */
+	struct memory_object *object; /* [const] &memory, of shown pixels; NULL: they are lent */
+	struct memory_object memory;
 	/*
 	 * Show these rectangles, disjoint and inside the mode; returns when the device has read them. Called
 	 * by one thread, may sleep. NULL: the device looks by itself.
@@ -65,8 +66,11 @@ int display_register(struct display *display);
 struct display *display_get(unsigned index);
 /* Bytes [offset, offset + size) of the pixels were changed, by the kernel. Any context. */
 void display_damage(struct display *display, u64 offset, u64 size);
-/* The same for object_operations.dirtied(). */
-void display_damage_page(struct display *display, u64 page);
+/*
+ * Allocate shown pixels for the mode: object, pixels, size, frame. Its writers are noticed. -ENOMEM.
+ * Boot time.
+ */
+int display_create_pixels(struct display *display);
 /* Wait until what is damaged now is shown: 0 or -EINTR. At once where nothing need be told. */
 int display_wait_shown(struct display *display);
 /* A display came; the last user of its files and mappings is gone. Both may sleep. One listener. */
