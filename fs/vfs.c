@@ -8,6 +8,7 @@
 #include <fs/initramfs.h>
 #include <fs/names.h>
 #include <fs/procfs/procfs.h>
+#include <fs/sysfs/sysfs.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <lib/errno.h>
 #include <mm/space.h>
@@ -47,6 +48,7 @@ static int vfs_start(void)
 	rename_init();
 	tmpfs_memfd_init();
 	procfs_init();
+	sysfs_init();
 	devpts_init();
 	if (mount_root(&rootfs_type) || devtmpfs_init())
 		boot_failure("no memory for the root file system");

@@ -6,6 +6,7 @@
 #include <debug/log.h>
 #include <fs/devtmpfs/devtmpfs.h>
 #include <fs/names.h>
+#include <fs/sysfs/sysfs.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <lib/err.h>
 #include <lib/string.h>
@@ -147,6 +148,7 @@ int device_node_register(const char *name, u32 mode, u64 number,
 		kfree(node);
 		return -EBUSY;
 	}
+	sysfs_device_of_node(name, mode, number);
 	name_all();
 	return 0;
 }

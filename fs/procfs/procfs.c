@@ -7,7 +7,6 @@
 #include <mm/slab.h>
 #include <proc/process.h>
 #include <sched/timer.h>
-#include <stdarg.h>
 
 struct proc_node {
 	struct vnode vnode;
@@ -19,43 +18,7 @@ static SLAB_CACHE(node_cache, struct proc_node);
 static const struct vnode_operations node_operations;
 static const struct file_operations text_operations;
 
-enum { PROC_MAGIC = 0x9fa0, ROOT_INODE = 1, TEXT_FIRST = 1024 };
-
-void text_append(struct text *text, const void *data, size_t size)
-{
-	if (text->failed)
-		return;
-	if (text->size + size > text->capacity) {
-		size_t capacity = MAX(text->capacity * 2, (size_t)TEXT_FIRST);
-		char *larger;
-
-		while (capacity < text->size + size)
-			capacity *= 2;
-		larger = kmalloc(capacity);
-		if (!larger) {
-			text->failed = true;
-			return;
-		}
-		memcpy(larger, text->data, text->size);
-		kfree(text->data);
-		text->data = larger;
-		text->capacity = capacity;
-	}
-	memcpy(text->data + text->size, data, size);
-	text->size += size;
-}
-
-void text_format(struct text *text, const char *format, ...)
-{
-	char line[512];
-	va_list arguments;
-	int size;
-
-	va_start(arguments, format);
-	size = vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	text_append(text, line, MIN((size_t)size, sizeof(line) - 1));
-}
+enum { PROC_MAGIC = 0x9fa0, ROOT_INODE = 1 };
 
 static struct proc_node *node_of(struct vnode *vnode)
 {
@@ -349,17 +312,7 @@ static int text_open(struct vnode *vnode, struct file *file)
 	subject_put(&subject);
 	if (!allowed)
 		return -EACCES;
-	file->private = kzalloc(sizeof(struct text));
-	return file->private ? 0 : -ENOMEM;
-}
-
-static void text_release(struct file *file)
-{
-	struct text *text = file->private;
-
-	if (text)
-		kfree(text->data);
-	kfree(text);
+	return text_file_open(file);
 }
 
 static int make_text(struct file *file, struct text *text)
@@ -370,50 +323,18 @@ static int make_text(struct file *file, struct text *text)
 
 	if (error)
 		return error;
-	text->size = 0;
-	text->failed = false;
 	if (node->entry->show)
 		node->entry->show(text, &subject);
 	subject_put(&subject);
-	return text->failed ? -ENOMEM : 0;
+	return 0;
 }
 
-static ssize_t read_locked(struct file *file, struct io_iterator *iterator, s64 *position)
+static ssize_t node_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
-	struct text *text = file->private;
-	size_t size, done;
-	int error;
-
-	if (*position == 0 || !text->data) {
-		error = make_text(file, text);
-		if (error)
-			return error;
-	}
-	if (*position < 0 || (u64)*position >= text->size)
-		return 0;
-	size = MIN(text->size - (size_t)*position, iterator->left);
-	done = io_copy(iterator, text->data + *position, size);
-	*position += done;
-	return done || !size ? (ssize_t)done : -EFAULT;
+	return text_file_read(file, iterator, position, make_text);
 }
 
-/*
- * file->position_lock keeps two readers of one open file apart. read(2) holds it, where there can be
- * two; pread(2), which has a position of its own, does not.
- */
-static ssize_t text_read(struct file *file, struct io_iterator *iterator, s64 *position)
-{
-	ssize_t result;
-
-	if (position == &file->position)
-		return read_locked(file, iterator, position);
-	mutex_lock(&file->position_lock);
-	result = read_locked(file, iterator, position);
-	mutex_unlock(&file->position_lock);
-	return result;
-}
-
-static ssize_t text_write(struct file *file, struct io_iterator *iterator, s64 *position)
+static ssize_t node_write(struct file *file, struct io_iterator *iterator, s64 *position)
 {
 	struct proc_node *node = node_of(file->vnode);
 	struct proc_subject subject;
@@ -436,9 +357,9 @@ static ssize_t text_write(struct file *file, struct io_iterator *iterator, s64 *
 
 static const struct file_operations text_operations = {
 	.open = text_open,
-	.release = text_release,
-	.read = text_read,
-	.write = text_write,
+	.release = text_file_release,
+	.read = node_read,
+	.write = node_write,
 	.seekable = true,
 };
 

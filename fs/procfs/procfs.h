@@ -8,19 +8,11 @@
  *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
  */
 #include <fs/file.h>
+#include <fs/text.h>
 #include <lib/types.h>
 
 struct process;
 struct thread;
-
-/* Text that grows; out of memory is remembered and reported once, at the end. */
-struct text {
-	char *data;
-	size_t size, capacity;
-	bool failed;
-};
-__printf(2, 3) void text_format(struct text *text, const char *format, ...);
-void text_append(struct text *text, const void *data, size_t size);
 
 /* What a node is about: nothing, a process, or one of its threads. References are held by the caller. */
 struct proc_subject {
