@@ -1,5 +1,6 @@
 /* fallocate(2) for files whose contents are a memory object. */
 #include <fs/file.h>
+#include <fs/seal.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <proc/process.h>
@@ -92,12 +93,19 @@ int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 		return -EFBIG;
 	write_lock(&vnode->lock);
 	if (mode & FALLOC_PUNCH_HOLE)
+		error = seal_check_write(vnode);
+	else if ((u64)end > vnode->size)
+		error = seal_check_size(vnode, end);
+	if (error)
+		goto out;
+	if (mode & FALLOC_PUNCH_HOLE)
 		punch(vnode, offset, end);
 	else
 		error = allocate_locked(vnode, offset, size, mode & FALLOC_KEEP_SIZE);
 	vnode_touch(vnode, false, !error, true);
 	if (vnode->operations->refresh)
 		vnode->operations->refresh(vnode);
+out:
 	write_unlock(&vnode->lock);
 	return error;
 }

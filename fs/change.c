@@ -1,7 +1,10 @@
 /* Attributes: chmod, chown, utimes, truncate. The caller has checked who may. */
 #include <fs/file.h>
+#include <fs/seal.h>
 #include <lib/errno.h>
 #include <proc/process.h>
+
+enum { X_ANY = 0111 };
 
 static int check_size(struct vnode *vnode, u64 size)
 {
@@ -41,6 +44,11 @@ int path_change(const struct path *path, const struct vnode_change *change)
 	write_lock(&vnode->lock);
 	if (change->which & ATTR_SIZE)
 		error = check_size(vnode, change->size);
+	if (!error && change->which & ATTR_SIZE)
+		error = seal_check_size(vnode, change->size);
+	if (change->which & ATTR_MODE && vnode->seals & F_SEAL_EXEC &&
+	    (vnode->mode ^ change->mode) & X_ANY)
+		error = -EPERM;
 	if (!error && vnode->operations->change)
 		error = vnode->operations->change(vnode, change);
 	else if (!error && change->which & ATTR_SIZE)

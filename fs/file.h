@@ -212,8 +212,8 @@ void lock_test(struct file *file, void *owner, struct file_range_lock *wanted);
 void lock_drop_owner(struct vnode *vnode, void *owner);
 void lock_free(struct vnode *vnode);
 
-/* A file of a new unnamed tmpfs vnode: memfd_create(2). ERR_PTR. */
-struct file *tmpfs_create_memfd(const char *name, u32 flags);
+/* A file of a new unnamed tmpfs vnode: memfd_create(2), with these permissions and seals. ERR_PTR. */
+struct file *tmpfs_create_memfd(const char *name, u32 flags, u32 mode, u32 seals);
 /* fallocate(2): @mode 0, KEEP_SIZE, PUNCH_HOLE; others -EOPNOTSUPP. */
 int file_allocate(struct file *file, int mode, s64 offset, s64 size);
 

@@ -1,5 +1,6 @@
 /* Regular files whose contents are a memory object. */
 #include <fs/file.h>
+#include <fs/seal.h>
 #include <lib/errno.h>
 #include <mm/space.h>
 #include <proc/process.h>
@@ -119,6 +120,13 @@ static s64 write_room(struct vnode *vnode, s64 position, u64 size)
 	if (position >= FILE_SIZE_MAX)
 		return -EFBIG;
 	size = MIN(MIN(size, limit - position), (u64)(FILE_SIZE_MAX - position));
+	if (unlikely(vnode->seals & ~(u32)SEALABLE)) {
+		s64 room = seal_write_room(vnode, position, size);
+
+		if (room < 0)
+			return room;
+		size = room;
+	}
 	if (vnode->operations->reserve)
 		return vnode->operations->reserve(vnode, position, size);
 	return size;
@@ -198,6 +206,11 @@ static int regular_map(struct file *file, struct map_request *request)
 	if (request->offset > last || pages > last - request->offset)
 		return -EOVERFLOW;
 	request->object = file->vnode->object;
+	if (request->flags & MAPPING_SHARED && seal_check_write(file->vnode)) {
+		if (request->prot & PAGE_WRITE)
+			return -EPERM;
+		request->prot_max &= ~(unsigned)PAGE_WRITE;
+	}
 	return 0;
 }
 

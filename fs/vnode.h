@@ -141,6 +141,7 @@ struct vnode {
 	void *private;		      /* the file system's */
 	void *pipe;		      /* [vnode] fs/pipe.c: open FIFO */
 	void *locks;		      /* [vnode] fs/lock.c: flock and POSIX locks */
+	u32 seals;		      /* [vnode] fs/seal.h; 0: the file knows none */
 	u32 write_count; /* [atomic] files open for writing; as negative number: for execution */
 };
 

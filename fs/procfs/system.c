@@ -272,6 +272,7 @@ const struct proc_entry proc_root_entries[] = {
 	{ .name = "vmstat", .mode = S_IFREG | 0444, .show = show_vmstat },
 	{ .name = "swaps", .mode = S_IFREG | 0444, .show = show_swaps },
 	{ .name = "devices", .mode = S_IFREG | 0444, .show = show_devices },
+	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries },
 	{ .name = "selene", .mode = S_IFDIR | 0555, .children = proc_selene_entries },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries },
 	{ 0 },

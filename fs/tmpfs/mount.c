@@ -1,6 +1,7 @@
 /* Instances of tmpfs: mount options, statfs, memfd. */
 #include <fs/file.h>
 #include <fs/path.h>
+#include <fs/seal.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <lib/err.h>
 #include <lib/printf.h>
@@ -185,7 +186,7 @@ void tmpfs_memfd_init(void)
 	memfd_system = tmpfs_create(&tmpfs_type);
 }
 
-struct file *tmpfs_create_memfd(const char *name, u32 flags)
+struct file *tmpfs_create_memfd(const char *name, u32 flags, u32 mode, u32 seals)
 {
 	char text[NAME_MAX + 20];
 	struct tmpfs_node *node;
@@ -193,10 +194,11 @@ struct file *tmpfs_create_memfd(const char *name, u32 flags)
 
 	if (!memfd_system)
 		return ERR_PTR(-ENOMEM);
-	node = tmpfs_node_create(memfd_system, S_IFREG | 0777, &error);
+	node = tmpfs_node_create(memfd_system, S_IFREG | mode, &error);
 	if (!node)
 		return ERR_PTR(error);
 	node->vnode.links = 0;
+	node->vnode.seals = SEALABLE | seals;
 	vnode_set_owner(&node->vnode, NULL);
 	snprintf(text, sizeof(text), "/memfd:%s (deleted)", name);
 	return file_create_anonymous(&node->vnode, text, &regular_file_operations, flags, NULL);

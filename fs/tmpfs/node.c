@@ -1,5 +1,6 @@
 /* Nodes of all types: their making and end, and the contents of files. */
 #include <fs/path.h>
+#include <fs/seal.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -64,6 +65,7 @@ static void set_type(struct tmpfs_node *node)
 		object_init(&node->object, &object_operations, 0);
 		node->object.owner = vnode;
 		vnode->object = &node->object;
+		vnode->seals = SEALABLE | F_SEAL_SEAL;
 		break;
 	case S_IFDIR:
 		vnode->operations = &tmpfs_directory_operations;

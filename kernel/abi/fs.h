@@ -26,6 +26,9 @@ enum { TRANSFER_MAX = 0x7ffff000 };
 enum { SEGMENTS_FEW = 8, SEGMENTS_MAX = 1024 };
 int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector, u64 count,
 		bool to_memory);
+/* The same without a look at the addresses, which are of another space. */
+int segments_in_unchecked(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector,
+			  u64 count);
 /* Free what segments_in() allocated; @first is iterator->segments as it was. */
 void segments_free(struct io_segment *first, struct io_segment *few);
 

@@ -3,6 +3,7 @@
 #include <abi/handler.h>
 #include <arch/user.h>
 #include <fs/file.h>
+#include <fs/seal.h>
 #include <lib/errno.h>
 #include <proc/process.h>
 
@@ -27,6 +28,8 @@ enum { /* fcntl(2), asm-generic */
        F_DUPFD_CLOEXEC = 1030,
        F_SETPIPE_SZ,
        F_GETPIPE_SZ,
+       F_ADD_SEALS,
+       F_GET_SEALS,
        FD_CLOEXEC = 1,
        SETFL_MASK = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME,
        F_OWNER_TID = 0,
@@ -249,6 +252,10 @@ static long file_command(struct file *file, int command, unsigned long argument)
 		return pipe_set_size(file, argument & 0xffffffff);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(file);
+	case F_ADD_SEALS:
+		return seal_add(file, (u32)argument);
+	case F_GET_SEALS:
+		return seal_get(file);
 	default:
 		return -EINVAL;
 	}

@@ -13,8 +13,8 @@ bool user_range_valid(vaddr_t base, u64 size)
 	return base <= INT64_MAX && size <= INT64_MAX - base;
 }
 
-int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector, u64 count,
-		bool to_memory)
+static int take_segments(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector,
+			 u64 count, bool to_memory, bool ours)
 {
 	struct io_segment *segments = few;
 	u64 total = 0;
@@ -32,7 +32,7 @@ int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t ve
 			segments_free(segments, few);
 			return -EINVAL;
 		}
-		if (!user_range_valid(segments[i].base, segments[i].size))
+		if (ours && !user_range_valid(segments[i].base, segments[i].size))
 			goto fault;
 		segments[i].size = MIN(segments[i].size, TRANSFER_MAX - total);
 		total += segments[i].size;
@@ -44,6 +44,18 @@ int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t ve
 fault:
 	segments_free(segments, few);
 	return -EFAULT;
+}
+
+int segments_in(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector, u64 count,
+		bool to_memory)
+{
+	return take_segments(iterator, few, vector, count, to_memory, true);
+}
+
+int segments_in_unchecked(struct io_iterator *iterator, struct io_segment *few, vaddr_t vector,
+			  u64 count)
+{
+	return take_segments(iterator, few, vector, count, false, false);
 }
 
 void segments_free(struct io_segment *first, struct io_segment *few)

@@ -3,6 +3,7 @@
 #include <abi/handler.h>
 #include <arch/user.h>
 #include <fs/file.h>
+#include <fs/seal.h>
 #include <lib/err.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -223,6 +224,8 @@ SYSCALL_2(sys_pipe2, address, flags)
 SYSCALL_2(sys_memfd_create, name, flags)
 {
 	u32 known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
+	bool no_exec = flags & MFD_NOEXEC_SEAL;
+	u32 seals = no_exec ? F_SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
 	char text[MEMFD_NAME_MAX + 1];
 	ssize_t length;
 
@@ -232,5 +235,6 @@ SYSCALL_2(sys_memfd_create, name, flags)
 	length = string_in(text, name, sizeof(text));
 	if (length < 0)
 		return length == -ENAMETOOLONG ? -EINVAL : length;
-	return install(tmpfs_create_memfd(text, O_RDWR | O_LARGEFILE), flags & MFD_CLOEXEC);
+	return install(tmpfs_create_memfd(text, O_RDWR | O_LARGEFILE, no_exec ? 0666 : 0777, seals),
+		       flags & MFD_CLOEXEC);
 }

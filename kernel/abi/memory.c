@@ -4,6 +4,7 @@
 #include <arch/user.h>
 #include <fs/file.h>
 #include <fs/path.h>
+#include <fs/seal.h>
 #include <lib/errno.h>
 #include <mm/space.h>
 #include <proc/credentials.h>
@@ -31,6 +32,9 @@ enum {
 		    MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |
 		    MAP_STACK | MAP_FIXED_NOREPLACE,
 	MLOCK_ONFAULT = 1,
+	MCL_CURRENT = 1,
+	MCL_FUTURE = 2,
+	MCL_ONFAULT = 4,
 	FLUSH_ICACHE_LOCAL = 1,
 };
 
@@ -73,6 +77,7 @@ static int check_file(const struct file *file, struct map_request *request)
 static s64 map_file(struct map_request *request, int fd)
 {
 	struct file *file = fd_get(fd);
+	bool sealable;
 	s64 result;
 
 	if (!file)
@@ -82,10 +87,17 @@ static s64 map_file(struct map_request *request, int fd)
 	if (!result && file->vnode && S_ISREG(file->vnode->mode) &&
 	    request->offset > ((u64)INT64_MAX - request->length) / PAGE_SIZE)
 		result = -EOVERFLOW;
+	/* A seal against writing comes before the mapping, or finds it (fs/seal.h). */
+	sealable = !result && file->vnode && file->vnode->seals & SEALABLE &&
+		   request->flags & MAPPING_SHARED;
+	if (sealable)
+		read_lock(&file->vnode->lock);
 	if (!result)
 		result = file->operations->map(file, request);
 	if (!result)
 		result = space_map(space_current(), request);
+	if (sealable)
+		read_unlock(&file->vnode->lock);
 	file_put(file);
 	return result;
 }
@@ -132,7 +144,7 @@ static int decode_flags(u64 flags, struct map_request *request)
 		request->flags |= MAPPING_GROWS_DOWN;
 	if (flags & MAP_NORESERVE)
 		request->flags |= MAPPING_NO_RESERVE;
-	if (flags & MAP_LOCKED)
+	if (flags & MAP_LOCKED || READ_ONCE(space_current()->lock_future))
 		request->flags |= MAPPING_LOCKED;
 	return request->fixed && !IS_ALIGNED(request->address, PAGE_SIZE) ? -EINVAL : 0;
 }
@@ -235,6 +247,23 @@ SYSCALL_3(sys_mlock2, address, length, flags)
 	if (flags & ~(unsigned long)MLOCK_ONFAULT)
 		return -EINVAL;
 	return limit ? space_lock_pages(space_current(), address, length, true, limit) : -EPERM;
+}
+
+SYSCALL_1(sys_mlockall, flags)
+{
+	u64 limit = lock_limit_pages();
+
+	if (!flags || (int)flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
+	    (int)flags == MCL_ONFAULT)
+		return -EINVAL;
+	return limit ? space_lock_all(space_current(), flags & MCL_CURRENT, flags & MCL_FUTURE,
+				      limit)
+		     : -EPERM;
+}
+
+SYSCALL_0(sys_munlockall)
+{
+	return space_lock_all(space_current(), false, false, ~0ull);
 }
 
 SYSCALL_2(sys_munlock, address, length)

@@ -161,3 +161,28 @@ int space_lock_pages(struct space *space, vaddr_t address, u64 length, bool lock
 	error = space_populate(space, start, end);
 	return error == -ENOMEM ? -EAGAIN : error ? -ENOMEM : 0;
 }
+
+int space_lock_all(struct space *space, bool current_pages, bool future, u64 limit_pages)
+{
+	struct list_node dead = LIST_INIT(dead);
+	bool change = current_pages || !future;
+	struct mapping *mapping;
+	vaddr_t at = 0;
+	int error = 0;
+
+	write_lock(&space->lock);
+	if (current_pages && space->pages_mapped > limit_pages)
+		error = -ENOMEM;
+	if (!error)
+		WRITE_ONCE(space->lock_future, future);
+	/* What cannot be joined for want of memory stays as it is, as on Linux. */
+	while (!error && change && (mapping = space_mapping_from(space, at))) {
+		at = mapping->end;
+		(void)set_locked(mapping, mapping->start, mapping->end, current_pages, &dead);
+	}
+	write_unlock(&space->lock);
+	mapping_release(&dead);
+	if (!error && current_pages)
+		(void)space_populate(space, 0, USER_END);
+	return error;
+}

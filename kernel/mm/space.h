@@ -51,6 +51,7 @@ struct space {
 	struct atomic32 users;	    /* processes: 0 starts the teardown */
 	u64 pages_mapped;	    /* [space] sum of the mappings, for RLIMIT_AS and statm */
 	u64 pages_locked;	    /* [space] */
+	bool lock_future;	    /* [space; atomic read] mlockall(MCL_FUTURE) */
 
 	vaddr_t brk_start, brk; /* [space] */
 	vaddr_t map_top;	/* [const after exec] mmap searches downwards from here */
@@ -119,6 +120,8 @@ int space_advise(struct space *space, vaddr_t address, u64 length, int advice);
 int space_sync(struct space *space, vaddr_t address, u64 length, int flags);
 int space_resident(struct space *space, vaddr_t address, u64 length, vaddr_t vector);
 int space_lock_pages(struct space *space, vaddr_t address, u64 length, bool lock, u64 limit_pages);
+/* mlockall(2): what is mapped, or will be; munlockall(2): both false. 0, -ENOMEM. May sleep. */
+int space_lock_all(struct space *space, bool current_pages, bool future, u64 limit_pages);
 /* mremap(2): address or -errno. */
 s64 space_remap(struct space *space, vaddr_t old_address, u64 old_length, u64 new_length, int flags,
 		vaddr_t new_address, u64 limit_pages);

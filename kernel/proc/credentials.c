@@ -335,3 +335,19 @@ bool credentials_for_exec(const struct credentials *old, u32 set_uid, u32 set_gi
 	new->capabilities_effective = !new->euid ? CAP_ALL : 0;
 	return new->euid != new->uid || new->egid != new->gid;
 }
+
+bool credentials_may_trace(struct process *target)
+{
+	const struct credentials *own = credentials_current(), *other = &target->credentials;
+	unsigned long state;
+	bool same;
+
+	if (target == process_current())
+		return true;
+	state = tree_lock();
+	same = own->uid == other->euid && own->uid == other->suid && own->uid == other->uid &&
+	       own->gid == other->egid && own->gid == other->sgid && own->gid == other->gid &&
+	       target->dumpable && !(other->capabilities_permitted & ~own->capabilities_permitted);
+	tree_unlock(state);
+	return same || credentials_capable(CAP_SYS_PTRACE);
+}

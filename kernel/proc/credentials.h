@@ -40,6 +40,11 @@ enum capability {
 
 /* Has the current process @capability in its effective set? */
 bool credentials_capable(enum capability capability);
+/*
+ * ptrace(2), "Ptrace access mode checking", PTRACE_MODE_ATTACH_REALCREDS: may the current process
+ * look into @target and change it?
+ */
+bool credentials_may_trace(struct process *target);
 /* All ids 0, all capabilities. */
 void credentials_init_root(struct credentials *credentials);
 

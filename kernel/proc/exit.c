@@ -9,6 +9,7 @@
 #include <lib/errno.h>
 #include <mm/space.h>
 #include <proc/posix_timer.h>
+#include <proc/semaphore.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 #include <sched/futex.h>
@@ -111,6 +112,7 @@ static void release_resources(struct process *process)
 	unsigned long state;
 
 	posix_timers_delete_all();
+	sem_exit(process);
 	timer_stop_sync(&process->real_timer);
 	timer_stop_sync(&process->cpu_timer);
 	state = tree_lock();

@@ -29,6 +29,7 @@ struct process *process_allocate(void)
 	list_init(&process->session_link);
 	list_init(&process->children);
 	list_init(&process->sibling);
+	list_init(&process->semaphore_undos);
 	list_init(&process->threads);
 	list_init(&process->all_link);
 	list_init(&process->pending.entries);

@@ -111,7 +111,8 @@ struct process {
 	int death_signal;		    /* PR_SET_PDEATHSIG */
 	bool child_subreaper;
 	s32 oom_score_adjust;
-	u64 oom_pages; /* [atomic] what it weighed last: proc/oom.c */
+	struct list_node semaphore_undos; /* [ipc_lock] proc/semaphore.c */
+	u64 oom_pages;			  /* [atomic] what it weighed last: proc/oom.c */
 	u32 personality;
 
 	unsigned stopped_count; /* [signal] threads that sleep for stop_signal */

@@ -28,6 +28,7 @@ void mounts_make(void)
 	mount_one("sysfs", "/sys", NULL);
 	mount_one("devtmpfs", "/dev", NULL);
 	mount_one("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666");
+	mount_one("tmpfs", "/dev/shm", "mode=1777");
 	link_missing("/proc/self/fd", "/dev/fd");
 	link_missing("fd/0", "/dev/stdin");
 	link_missing("fd/1", "/dev/stdout");
