@@ -2,6 +2,7 @@
 #include <fs/epoll.h>
 #include <fs/file.h>
 #include <fs/mount.h>
+#include <fs/writeback.h>
 #include <lib/err.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -240,12 +241,32 @@ s64 file_seek(struct file *file, s64 offset, int whence)
 
 int file_sync(struct file *file, bool data_only)
 {
+	struct vnode *vnode = file->vnode;
+	int error = 0, failed = 0;
+
 	if (file->operations->sync)
 		return file->operations->sync(file, data_only);
+	if (vnode && vnode->object && vnode->object->operations->write_pages)
+		error = writeback_vnode(vnode, 0, ~(u64)0, &file->errors_seen);
+	if (vnode && vnode->operations->sync)
+		failed = vnode->operations->sync(vnode, data_only);
+	if (error || failed)
+		return error ? error : failed;
 	/* What lives in memory alone is always as safe as it gets; what is no file cannot be. */
 	if (!file->vnode)
 		return -EINVAL;
 	return S_ISREG(file->vnode->mode) || S_ISDIR(file->vnode->mode) ? 0 : -EINVAL;
+}
+
+int file_write_back(struct file *file, u64 first, u64 last, bool wait)
+{
+	struct vnode *vnode = file->vnode;
+
+	if (!vnode->object || !vnode->object->operations->write_pages)
+		return 0;
+	if (wait)
+		return writeback_vnode(vnode, first, last, &file->errors_seen);
+	return object_write_back(vnode->object, first, last, OBJECT_START);
 }
 
 int file_readdir(struct file *file, struct directory_sink *sink)

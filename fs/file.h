@@ -86,6 +86,7 @@ struct file {
 	void *private;		    /* [const after open] */
 	s32 owner;		    /* [atomic] F_SETOWN */
 	int owner_signal;
+	u32 errors_seen; /* [atomic] write-backs that failed, as this file knows (fs/writeback.h) */
 	struct epoll_item *watchers; /* [epoll's lock] epoll instances that watch it */
 };
 
@@ -185,6 +186,8 @@ int file_readdir(struct file *file, struct directory_sink *sink);
 /* read(2) and write(2) at the file's own position, with its lock where it is shared. */
 ssize_t file_read_here(struct file *file, struct io_iterator *iterator);
 ssize_t file_write_here(struct file *file, struct io_iterator *iterator);
+/* sync_file_range(2): start writing the pages of [first, last], and wait for them. */
+int file_write_back(struct file *file, u64 first, u64 last, bool wait);
 /* fsync(2). */
 int file_sync(struct file *file, bool data_only);
 

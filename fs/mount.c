@@ -1,6 +1,7 @@
 #include <fs/dentry.h>
 #include <fs/mount.h>
 #include <fs/walk.h>
+#include <fs/writeback.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -382,7 +383,7 @@ int file_systems_sync(void)
 	int result = 0;
 
 	while ((mount = mount_following(mount))) {
-		int error = mount->system->sync ? mount->system->sync(mount->system) : 0;
+		int error = file_system_sync(mount->system);
 
 		result = result ? result : error;
 	}

@@ -175,6 +175,8 @@ static struct file *open_prepared(struct file *file, const struct path *path, u3
 	vnode_get(vnode);
 	file->path = *path;
 	file->vnode = vnode;
+	if (vnode->object)
+		file->errors_seen = READ_ONCE(vnode->object->write_errors);
 	error = open_file(file, path, created);
 	if (error) {
 		/* What open() refused is not released either. */

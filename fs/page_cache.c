@@ -1,6 +1,7 @@
 /* Regular files whose contents are a memory object. */
 #include <fs/file.h>
 #include <fs/seal.h>
+#include <fs/writeback.h>
 #include <lib/errno.h>
 #include <mm/space.h>
 #include <proc/process.h>
@@ -16,7 +17,11 @@ static ssize_t read_part(struct vnode *vnode, struct io_iterator *iterator, u64 
 	struct memory_object *object = vnode->object;
 	struct frame *frame;
 	size_t done;
-	int error = object_page(object, index, object->operations->fill != NULL, &frame);
+	bool backed = object->operations->fill || object->operations->read_pages;
+	int error = backed ? object_page_ahead(
+				     object, index,
+				     (offset + iterator->left + PAGE_SIZE - 1) / PAGE_SIZE, &frame)
+			   : object_page(object, index, false, &frame);
 
 	if (error == -ENOENT) {
 		done = io_zero(iterator, size);
@@ -53,28 +58,40 @@ ssize_t page_cache_read(struct vnode *vnode, struct io_iterator *iterator, s64 p
 	return total;
 }
 
-static ssize_t write_part(struct vnode *vnode, struct io_iterator *iterator, u64 index,
-			  size_t offset, size_t size)
-{
-	struct frame *frame;
-	size_t done;
-	int error = object_page(vnode->object, index, true, &frame);
-
-	if (error)
-		return error;
-	done = io_copy(iterator, (u8 *)frame_data(frame) + offset, size);
-	if (done)
-		object_page_dirty(vnode->object, frame);
-	frame_put(frame);
-	return done ? (ssize_t)done : -EFAULT;
-}
-
 static void grow(struct vnode *vnode, u64 size)
 {
 	if (size <= vnode->size)
 		return;
 	object_set_size(vnode->object, size);
 	WRITE_ONCE(vnode->size, size);
+}
+
+static ssize_t write_part(struct vnode *vnode, struct io_iterator *iterator, u64 index,
+			  size_t offset, size_t size)
+{
+	bool whole = size == PAGE_SIZE || (!offset && index * PAGE_SIZE + size >= vnode->size);
+	struct frame *frame;
+	size_t done;
+	int error;
+
+	if (vnode->object->operations->write_pages)
+		writeback_throttle();
+	error = object_page_write(vnode->object, index, &whole, &frame);
+	if (error)
+		return error;
+	done = io_copy(iterator, (u8 *)frame_data(frame) + offset, size);
+	/* What was not copied is not in the page, for it was not read. */
+	if (done < size && whole && vnode->object->operations->read_pages) {
+		object_page_undo(vnode->object, frame);
+		done = 0;
+	}
+	/* Before the page is dirty for good: write-back leaves out what is past the end. */
+	if (done && vnode->object->operations->write_pages)
+		grow(vnode, index * PAGE_SIZE + offset + done);
+	if (done)
+		object_page_dirty(vnode->object, frame);
+	frame_put(frame);
+	return done ? (ssize_t)done : -EFAULT;
 }
 
 ssize_t page_cache_write(struct vnode *vnode, struct io_iterator *iterator, s64 position)

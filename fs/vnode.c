@@ -1,5 +1,6 @@
 #include <arch/time.h>
 #include <fs/file.h>
+#include <fs/writeback.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <proc/process.h>
@@ -18,10 +19,13 @@ void vnode_init(struct vnode *vnode, struct file_system *system, u32 mode)
 	vnode->mode = mode;
 	vnode->links = 1;
 	vnode->times = (struct vnode_times){ now, now, now };
+	list_init(&vnode->dirty_link);
 }
 
 void vnode_put(struct vnode *vnode)
 {
+	if (unlikely(!vnode->links) && !list_empty(&vnode->dirty_link))
+		writeback_forget(vnode);
 	if (!atomic32_dec_and_test(&vnode->references))
 		return;
 	if (vnode->locks)

@@ -117,6 +117,12 @@ struct vnode_operations {
 			 int flags);
 	/* The names, each ended by NUL: their length in all. -ERANGE. At least shared. */
 	ssize_t (*xattr_list)(struct vnode *vnode, char *names, size_t size);
+	/*
+	 * fsync(2), after the VFS wrote the pages back and waited: make the file's metadata (@data_only:
+	 * what is needed to find its data) and all that was written to the device safe. Optional. The
+	 * vnode is not locked.
+	 */
+	int (*sync)(struct vnode *vnode, bool data_only);
 	/* The last reference is gone: free the data when links are 0, then the vnode. May sleep. */
 	void (*release)(struct vnode *vnode);
 };
@@ -142,6 +148,8 @@ struct vnode {
 	void *pipe;		      /* [vnode] fs/pipe.c: open FIFO */
 	void *locks;		      /* [vnode] fs/lock.c: flock and POSIX locks */
 	u32 seals;		      /* [vnode] fs/seal.h; 0: the file knows none */
+	struct list_node dirty_link;  /* [writeback] fs/writeback.c: has dirty pages; counted */
+	u64 dirty_since;	      /* [writeback] ns */
 	u32 write_count; /* [atomic] files open for writing; as negative number: for execution */
 };
 
@@ -163,11 +171,28 @@ ssize_t page_cache_read(struct vnode *vnode, struct io_iterator *iterator, s64 p
 ssize_t page_cache_write(struct vnode *vnode, struct io_iterator *iterator, s64 position);
 
 /* A file-system type, and its mounted instances. */
+struct block_device;
+
+/* What a file system on a device calls itself, for root=LABEL= and root=UUID=. */
+struct file_system_identity {
+	char label[128]; /* "": none */
+	char uuid[40];	 /* as blkid(8) prints it; "": none */
+};
+
 struct file_system_type {
 	const char *name;
-	bool needs_device;
+	bool needs_device; /* mount_device() instead of mount() */
 	/* Make an instance with a root vnode. @source: user's string or ""; @data: options. */
 	int (*mount)(const char *source, const char *data, struct file_system **made);
+	/*
+	 * The same from @device, claimed for the new instance and released by the VFS after unmount().
+	 * @flags: MS_RDONLY; else the device can be written. -EINVAL: not this type; -EUCLEAN, -EIO,
+	 * -EOPNOTSUPP (features), each with a line in the log that says why.
+	 */
+	int (*mount_device)(struct block_device *device, const char *data, unsigned flags,
+			    struct file_system **made);
+	/* Is it one of mine? 0 with *@identity filled in, or -EINVAL, -EIO. */
+	int (*identify)(struct block_device *device, struct file_system_identity *identity);
 	struct file_system_type *next;
 };
 
@@ -180,9 +205,12 @@ struct file_system {
 	struct vnode *root;
 	struct dentry *root_dentry; /* [const once mounted] counted; all mounts share it */
 	u64 device;		    /* st_dev */
-	bool read_only;
+	bool read_only;		    /* [atomic] by remount, by the medium, or after an error */
+	struct block_device *block; /* [const] claimed, or NULL */
 	void *private;
 	struct atomic32 references;
+	/* Change between read-only and not; @flags MS_RDONLY. Open files are the VFS's concern. */
+	int (*remount)(struct file_system *system, unsigned flags, const char *data);
 	void (*statfs)(struct file_system *system, struct statfs_result *result);
 	int (*sync)(struct file_system *system);
 	void (*unmount)(struct file_system *system); /* frees it */
@@ -195,6 +223,12 @@ struct file_system_type *file_system_first(void);
 
 /* A device number for a file system without a device. */
 u64 file_system_device(void);
+/*
+ * The metadata of @system is not to be trusted: log why, and from now on nothing is written. Any
+ * context that may sleep; every call after the first only logs.
+ */
+void file_system_corrupt(struct file_system *system, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void file_system_put(struct file_system *system); /* the last: unmount(); may sleep */
 
 /* Owner and mode of a new file in @directory: fsuid, fsgid, and what a set-gid directory passes on. */

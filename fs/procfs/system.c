@@ -6,6 +6,7 @@
 #include <dev/irq.h>
 #include <dev/random.h>
 #include <dev/tty.h>
+#include <fs/buffer.h>
 #include <fs/procfs/procfs.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
@@ -38,14 +39,14 @@ static void show_meminfo(struct text *text, const struct proc_subject *subject)
 	meminfo_line(text, "MemTotal", memory.total);
 	meminfo_line(text, "MemFree", memory.free);
 	meminfo_line(text, "MemAvailable", memory.free + stacks);
-	meminfo_line(text, "Buffers", 0);
+	meminfo_line(text, "Buffers", buffer_bytes() / PAGE_SIZE);
 	meminfo_line(text, "Cached", memory.object);
 	meminfo_line(text, "SwapCached", 0);
 	meminfo_line(text, "Active", memory.user + memory.object);
 	meminfo_line(text, "Inactive", 0);
 	meminfo_line(text, "SwapTotal", 0);
 	meminfo_line(text, "SwapFree", 0);
-	meminfo_line(text, "Dirty", 0);
+	meminfo_line(text, "Dirty", object_dirty_pages() + buffer_dirty_bytes() / PAGE_SIZE);
 	meminfo_line(text, "Writeback", 0);
 	meminfo_line(text, "AnonPages", memory.user);
 	meminfo_line(text, "Shmem", memory.object);

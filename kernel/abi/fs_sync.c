@@ -3,10 +3,12 @@
 #include <abi/handler.h>
 #include <arch/user.h>
 #include <fs/file.h>
+#include <fs/writeback.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 
 enum { FADVISE_LAST = 5 };
+enum { SYNC_WAIT = 1 | 4 }; /* SYNC_FILE_RANGE_WAIT_BEFORE, _AFTER */
 
 static long sync_fd(unsigned long fd, bool data_only)
 {
@@ -45,8 +47,8 @@ SYSCALL_1(sys_syncfs, fd)
 	if (!hold.file)
 		return -EBADF;
 	system = hold.file->path.mount ? hold.file->path.mount->system : NULL;
-	if (system && system->sync)
-		error = system->sync(system);
+	if (system)
+		error = file_system_sync(system);
 	file_release(hold);
 	return error;
 }
@@ -63,8 +65,10 @@ SYSCALL_4(sys_sync_file_range, fd, offset, size, flags)
 	else if (!hold.file->vnode || S_ISCHR(hold.file->vnode->mode) ||
 		 S_ISFIFO(hold.file->vnode->mode))
 		error = -ESPIPE;
-	else
-		error = file_sync(hold.file, true);
+	else if (flags)
+		error = file_write_back(hold.file, offset / PAGE_SIZE,
+					size ? (offset + size - 1) / PAGE_SIZE : ~(u64)0,
+					flags & SYNC_WAIT);
 	file_release(hold);
 	return error;
 }

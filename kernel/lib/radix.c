@@ -23,6 +23,7 @@ static struct radix_node *node_alloc(const struct radix *tree)
 
 	if (node) {
 		node->used = 0;
+		node->marked = 0;
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			node->slots[slot] = NULL;
 	}
@@ -118,6 +119,7 @@ static int grow(struct radix *tree, u64 index)
 		if (tree->root) {
 			node->slots[0] = tree->root;
 			node->used = 1;
+			node->marked = tree->root->marked != 0;
 			tree->levels++;
 		} else {
 			tree->levels = 1;
@@ -174,6 +176,41 @@ void *radix_replace(struct radix *tree, u64 index, void *item)
 	return old;
 }
 
+/* @path leads to the leaf of @index. */
+static void unmark(struct radix *tree, u64 index, struct radix_node **path)
+{
+	for (unsigned level = 1; level <= tree->levels; level++) {
+		path[level]->marked &= ~((u64)1 << slot_of(index, level));
+		if (path[level]->marked)
+			return;
+	}
+}
+
+void radix_unmark(struct radix *tree, u64 index)
+{
+	struct radix_node *path[LEVELS_MAX + 1];
+
+	if (descend(tree, index, path) == 1)
+		unmark(tree, index, path);
+}
+
+void radix_mark(struct radix *tree, u64 index)
+{
+	struct radix_node *path[LEVELS_MAX + 1];
+
+	if (descend(tree, index, path) != 1 || !path[1]->slots[slot_of(index, 1)])
+		return;
+	for (unsigned level = 1; level <= tree->levels; level++)
+		path[level]->marked |= (u64)1 << slot_of(index, level);
+}
+
+bool radix_is_marked(const struct radix *tree, u64 index)
+{
+	const struct radix_node *leaf = leaf_of(tree, index);
+
+	return leaf && leaf->marked >> slot_of(index, 1) & 1;
+}
+
 void *radix_remove(struct radix *tree, u64 index)
 {
 	struct radix_node *path[LEVELS_MAX + 1];
@@ -185,42 +222,62 @@ void *radix_remove(struct radix *tree, u64 index)
 	item = *slot;
 	if (!item)
 		return NULL;
+	unmark(tree, index, path);
 	*slot = NULL;
 	path[1]->used--;
 	prune(tree, index, path, 1);
 	return item;
 }
 
-/* To the next subtree at @level; false when @index has no successor there. */
-static bool skip(u64 *index, unsigned level)
+/* The first slot from @slot on that holds something, or something marked; or SLOTS. */
+static unsigned next_slot(const struct radix_node *node, unsigned slot, bool marked)
 {
-	u64 step = (u64)1 << (level - 1) * BITS;
-	u64 next = (*index | (step - 1)) + 1;
+	if (marked) {
+		u64 left = node->marked >> slot;
 
-	*index = next;
-	return next != 0;
+		return left ? slot + (unsigned)__builtin_ctzll(left) : SLOTS;
+	}
+	while (slot < SLOTS && !node->slots[slot])
+		slot++;
+	return slot;
+}
+
+static void *next_item(const struct radix *tree, u64 *index, bool marked)
+{
+	const struct radix_node *node = tree->root;
+	unsigned level = tree->levels;
+	u64 at = *index;
+
+	while (node && at <= reach(tree->levels)) {
+		unsigned slot = slot_of(at, level), next = next_slot(node, slot, marked);
+
+		if (next == SLOTS) {
+			/* Past this node, from the root again. */
+			at = (at | reach(level)) + 1;
+			if (!at || level == tree->levels)
+				return NULL;
+			node = tree->root;
+			level = tree->levels;
+			continue;
+		}
+		if (next > slot)
+			at = (at & ~reach(level)) | (u64)next << (level - 1) * BITS;
+		if (level == 1) {
+			*index = at;
+			return node->slots[next];
+		}
+		node = node->slots[next];
+		level--;
+	}
+	return NULL;
 }
 
 void *radix_next(const struct radix *tree, u64 *index)
 {
-	struct radix_node *path[LEVELS_MAX + 1];
-	u64 at = *index;
+	return next_item(tree, index, false);
+}
 
-	while (tree->root && at <= reach(tree->levels)) {
-		unsigned level = descend(tree, at, path);
-		unsigned slot = slot_of(at, level);
-
-		while (slot < SLOTS && !path[level]->slots[slot]) {
-			if (!skip(&at, level))
-				return NULL;
-			slot++;
-		}
-		if (slot == SLOTS)
-			continue;
-		if (level == 1) {
-			*index = at;
-			return path[1]->slots[slot];
-		}
-	}
-	return NULL;
+void *radix_next_marked(const struct radix *tree, u64 *index)
+{
+	return next_item(tree, index, true);
 }

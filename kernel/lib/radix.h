@@ -8,6 +8,7 @@
 
 struct radix_node {
 	unsigned used; /* slots that are not NULL */
+	u64 marked;    /* slots that are marked, or have a marked item below */
 	void *slots[64];
 };
 
@@ -47,3 +48,12 @@ void *radix_replace(struct radix *tree, u64 index, void *item);
 void *radix_remove(struct radix *tree, u64 index);
 /* The item of the lowest index >= *@index, which is set to its index; NULL: none. */
 void *radix_next(const struct radix *tree, u64 *index);
+
+/*
+ * Items may be marked (dirty pages). A new item is not. mark: there is an item at @index. next_marked: the
+ * marked item of the lowest index >= *@index, which is set to its index; NULL: none.
+ */
+void radix_mark(struct radix *tree, u64 index);
+void radix_unmark(struct radix *tree, u64 index);
+bool radix_is_marked(const struct radix *tree, u64 index);
+void *radix_next_marked(const struct radix *tree, u64 *index);

@@ -194,6 +194,9 @@ static void around_install(const struct fault *fault, const struct around *aroun
 /* [table] A SHARED entry gains W: the page becomes dirty with it, never before (mm-hazards 11). */
 static void mark_dirty(struct fault *fault, struct frame *frame)
 {
+	/* Those with a disk behind them were marked before, with their object locked. */
+	if (fault->mapping->object && fault->mapping->object->operations->write_pages)
+		return;
 	if (atomic32_fetch_or(&frame->flags, FRAME_DIRTY) & FRAME_DIRTY)
 		return;
 	fault->dirtied = fault->mapping->object;
@@ -234,6 +237,14 @@ static int fault_show_page(struct fault *fault, struct frame *frame)
 	struct spinlock *lock = pte_lock(fault->entry);
 	struct around around;
 
+	if (shared && write && fault->mapping->object->operations->write_pages) {
+		int error = object_page_make_dirty_locked(fault->mapping->object, frame);
+
+		if (error) {
+			frame_put(frame);
+			return error;
+		}
+	}
 	around_collect(fault, frame, &around);
 	if (fault->mapping->prot & PAGE_EXEC)
 		around_sync_icache(&around);
@@ -432,6 +443,41 @@ static bool may_claim(pte_t pte)
 	return frame->kind == FRAME_USER && frame_references(frame) == 1;
 }
 
+/* A shared page of a file on a disk that has to be marked dirty before its entry gains W. */
+static bool must_mark(const struct fault *fault, pte_t pte)
+{
+	struct memory_object *object = fault->mapping->object;
+
+	return object && object->operations->write_pages &&
+	       !(atomic32_read_acquire(&frame_of(pte_frame(pte))->flags) & FRAME_DIRTY);
+}
+
+/* Write-back takes W away under the object's lock; @pte is what the entry was. */
+static int fault_dirty_shared(struct fault *fault, pte_t pte)
+{
+	struct memory_object *object = fault->mapping->object;
+	struct frame *frame = frame_of(pte_frame(pte));
+	struct spinlock *lock = pte_lock(fault->entry);
+	int error = -EAGAIN;
+
+	mutex_lock(&object->lock);
+	/* The entry still counts the frame, or else it is another one now. */
+	if (pte_get(fault->entry).value == pte.value && frame->object == object)
+		error = object_page_make_dirty_locked(object, frame);
+	if (!error) {
+		spin_lock(lock);
+		if (pte_get(fault->entry).value == pte.value)
+			pte_set(fault->entry, entry_make(fault, pte_frame(pte), PAGE_SHARED, true));
+		else
+			error = -EAGAIN;
+		spin_unlock(lock);
+	}
+	mutex_unlock(&object->lock);
+	if (!error)
+		tlb_flush_local(fault->address);
+	return error;
+}
+
 /* The entry holds a frame. */
 static int fault_present(struct fault *fault)
 {
@@ -459,7 +505,11 @@ static int fault_present(struct fault *fault)
 		spin_unlock(lock);
 		return fault_replace(fault, pte);
 	}
-	if (write && state == PAGE_SHARED && fault->mapping->object->shown)
+	if (write && state == PAGE_SHARED && must_mark(fault, pte)) {
+		spin_unlock(lock);
+		return fault_dirty_shared(fault, pte);
+	}
+	if (write && state == PAGE_SHARED && fault->mapping->object && fault->mapping->object->shown)
 		mark_dirty_around(fault);
 	else if (write && state == PAGE_SHARED)
 		mark_dirty(fault, frame_of(pte_frame(pte)));

@@ -12,6 +12,7 @@
 
 enum { BATCH_ORDER = 4, BATCH = 1 << BATCH_ORDER, FRAME_KINDS = FRAME_OBJECT + 1 };
 enum { TABLES_KEPT = 16 };
+enum { SHORT_SHARE = 64, SHORT_LEAST = 96, SHORT_MOST = 4096 }; /* frames left: memory is short */
 enum { ORDER_INSIDE = 0xff }; /* frame->order of a free frame that is not the head of its block */
 
 struct frame_cache {	      /* [own cpu] interrupts off */
@@ -34,6 +35,8 @@ static u64 depot_batches;				       /* [buddy] */
 static u64 total;					       /* [buddy] */
 
 static struct frame_shrinker *shrinkers; /* [atomic] only ever grows */
+static u64 short_mark;			 /* [const after boot] */
+void (*frame_short_hook)(void);
 u64 zero_frame_number;
 u64 frame_fail_countdown;
 static bool frame_fail_done;		 /* [atomic] */
@@ -92,6 +95,21 @@ static void buddy_insert(struct frame_bank *bank, u64 number, unsigned order)
 	frame = &bank->frames[number - bank->start];
 	frame->order = order;
 	list_add_head(&free_lists[order], &frame->link);
+}
+
+u64 frame_free_estimate(void)
+{
+	return READ_ONCE(buddy_free) + READ_ONCE(depot_batches) * BATCH;
+}
+
+u64 frame_short_mark(void)
+{
+	return short_mark;
+}
+
+bool frame_is_short(void)
+{
+	return frame_free_estimate() < short_mark;
 }
 
 /* [buddy] A block of exactly @order, its frames still marked free; or NULL. */
@@ -159,6 +177,8 @@ static bool cache_refill(struct frame_cache *cache)
 		}
 	}
 	spin_unlock(&buddy_lock);
+	if (unlikely(frame_is_short()) && frame_short_hook)
+		frame_short_hook();
 	if (!cache->loose) {
 		cache->loose = cache->tables;
 		cache->loose_count = cache->table_count;
@@ -649,6 +669,7 @@ void frame_init(void)
 	}
 	bank_count = boot_memory.bank_count;
 	boot_memory_each_free(frame_add_range);
+	short_mark = CLAMP(total / SHORT_SHARE, (u64)SHORT_LEAST, (u64)SHORT_MOST);
 
 	zero = frame_alloc_zeroed(FRAME_KERNEL);
 	if (!zero)

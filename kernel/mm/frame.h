@@ -27,8 +27,10 @@ enum frame_flags {
 	FRAME_DIRTY = 1 << 0, /* [object] differs from what the file system has */
 	FRAME_BUSY = 1 << 1,  /* [object] being read in */
 	FRAME_ICACHE_SYNCED =
-		1 << 2,	       /* [atomic] all CPUs fetched since it was filled (hazard 10) */
-	FRAME_PINNED = 1 << 3, /* [table] a device writes it: fork copies at once (hazard 5) */
+		1 << 2,		  /* [atomic] all CPUs fetched since it was filled (hazard 10) */
+	FRAME_PINNED = 1 << 3,	  /* [table] a device writes it: fork copies at once (hazard 5) */
+	FRAME_WRITEBACK = 1 << 4, /* [object] being written to the disk: truncate waits */
+	FRAME_USED = 1 << 5,	  /* [atomic] looked at since reclaim came by */
 };
 
 struct frame {
@@ -184,3 +186,10 @@ static inline bool frame_alloc_fails(void)
 {
 	return unlikely(READ_ONCE(frame_fail_countdown)) && frame_fail_tick();
 }
+
+/* Free memory is below frame_short_mark() frames (approximately; CPU caches do not count). */
+bool frame_is_short(void);
+u64 frame_free_estimate(void);
+u64 frame_short_mark(void);
+/* Called when frames were taken and memory is short: any context, no lock of this allocator held. */
+extern void (*frame_short_hook)(void);

@@ -3,7 +3,8 @@
 #include <lib/string.h>
 #include <mm/batch.h>
 #include <mm/hazard.h>
-#include <mm/object.h>
+#include <mm/object_internal.h>
+#include <mm/reclaim.h>
 #include <mm/slab.h>
 #include <sched/cpu.h>
 #include <sched/wait.h>
@@ -27,13 +28,8 @@ static void radix_node_free(void *node)
 
 static const struct radix_allocator radix_allocator = { radix_node_alloc, radix_node_free };
 
-/* Whoever waits for a page being read in sleeps here: few do, so that one queue serves all. */
-static struct wait_queue fill_wait = WAIT_QUEUE_INIT(fill_wait);
-
-static bool frame_has(struct frame *frame, u32 flag)
-{
-	return atomic32_read_acquire(&frame->flags) & flag;
-}
+/* Whoever waits for a page being read or written sleeps here: few do, so that one queue serves all. */
+static struct wait_queue page_queue = WAIT_QUEUE_INIT(page_queue);
 
 void object_init(struct memory_object *object, const struct object_operations *operations, u64 size)
 {
@@ -49,6 +45,16 @@ void object_init(struct memory_object *object, const struct object_operations *o
 	object->owner = NULL;
 	object->shown = false;
 	object->id = atomic64_inc_return(&last_id);
+	object->dirty_count = 0;
+	object->writing_count = 0;
+	object->read_next = 0;
+	object->read_window = 0;
+	object->write_errors = 0;
+	object->write_error = 0;
+	object->reclaim_next = 0;
+	list_init(&object->reclaim_link);
+	if (operations->read_pages)
+		reclaim_add(object);
 }
 
 static void anonymous_release(struct memory_object *object)
@@ -73,15 +79,20 @@ void object_put(struct memory_object *object)
 		object->operations->release(object);
 }
 
-/* [object] Take a page out of the index; the index's count goes with it, to be dropped. */
-static struct frame *page_remove(struct memory_object *object, u64 index)
+struct frame *page_remove(struct memory_object *object, u64 index)
 {
-	struct frame *frame = radix_remove(&object->pages, index);
+	struct frame *frame = radix_lookup(&object->pages, index);
 
-	if (frame) {
-		frame->object = NULL;
-		object->page_count--;
+	if (!frame)
+		return NULL;
+	if (object->operations->write_pages && frame_has(frame, FRAME_DIRTY)) {
+		object_page_forget_dirty(object, frame);
+		if (object->operations->drop_dirty)
+			object->operations->drop_dirty(object, index);
 	}
+	radix_remove(&object->pages, index);
+	frame->object = NULL;
+	object->page_count--;
 	return frame;
 }
 
@@ -97,33 +108,65 @@ void object_destroy_pages(struct memory_object *object)
 	u64 index = 0;
 
 	assert(list_empty(&object->mappings));
+	if (object->operations->read_pages)
+		reclaim_remove(object);
 	while (radix_next(&object->pages, &index)) {
 		frame_put(page_remove(object, index));
 		give_way(index);
 	}
 }
 
-/* [object] A fresh page into the index, counted by it and for the caller. */
-static int page_insert(struct memory_object *object, u64 index, bool busy, struct frame **made)
+struct frame *object_frame_alloc(bool zeroed)
 {
-	struct frame *frame = frame_alloc_zeroed(FRAME_OBJECT);
+	struct frame *frame;
+
+	if (unlikely(frame_is_short()))
+		reclaim_clean(RECLAIM_BATCH);
+	frame = frame_alloc(FRAME_OBJECT, 0);
+	if (!frame && reclaim_clean(RECLAIM_BATCH))
+		frame = frame_alloc(FRAME_OBJECT, 0);
+	if (frame && zeroed)
+		page_zero(frame_data(frame));
+	return frame;
+}
+
+int page_insert(struct memory_object *object, u64 index, struct frame *frame)
+{
+	int error = radix_insert(&object->pages, index, frame);
+
+	if (error)
+		return error;
+	frame->object = object;
+	frame->index = index;
+	object->page_count++;
+	return 0;
+}
+
+/* [object] A fresh page of zeros into the index, counted by it and for the caller. */
+static int page_make(struct memory_object *object, u64 index, bool busy, struct frame **made)
+{
+	struct frame *frame = object_frame_alloc(true);
 	int error;
 
 	if (!frame)
 		return -ENOMEM;
-	error = radix_insert(&object->pages, index, frame);
+	error = page_insert(object, index, frame);
 	if (error) {
 		frame_free(frame, 0);
 		return error;
 	}
-	frame->object = object;
-	frame->index = index;
-	object->page_count++;
 	frame_get(frame);
 	if (busy)
 		atomic32_or(&frame->flags, FRAME_BUSY);
 	*made = frame;
 	return 0;
+}
+
+void page_flags_end(struct frame *frame, u32 flags)
+{
+	atomic32_fetch_and(&frame->flags, ~flags);
+	if (wait_queue_active(&page_queue))
+		wait_wake_all(&page_queue);
 }
 
 /*
@@ -139,37 +182,58 @@ static int page_fill(struct memory_object *object, u64 index, struct frame *fram
 	/* Truncation may have taken it out while the lock was open. */
 	if (error && frame->object == object)
 		frame_put(page_remove(object, index));
-	atomic32_and(&frame->flags, ~(u32)FRAME_BUSY);
-	wait_wake_all(&fill_wait);
+	page_flags_end(frame, FRAME_BUSY);
 	return error;
 }
 
-/* [object], dropped meanwhile: until another thread has read @frame in, or failed to. */
-static void page_wait(struct memory_object *object, struct frame *frame)
+void page_wait(struct memory_object *object, struct frame *frame, u32 flags)
 {
 	frame_get(frame);
 	mutex_unlock(&object->lock);
-	wait_event(&fill_wait, !frame_has(frame, FRAME_BUSY));
+	wait_event(&page_queue, !frame_has(frame, flags));
 	frame_put(frame);
 	mutex_lock(&object->lock);
 }
 
-int object_page_locked(struct memory_object *object, u64 index, bool create, struct frame **found)
+/* [object], dropped meanwhile: what is there and not being read in, counted; or NULL. */
+static struct frame *page_find(struct memory_object *object, u64 index)
+{
+	struct frame *frame;
+
+	while ((frame = radix_lookup(&object->pages, index))) {
+		u32 flags = atomic32_read_acquire(&frame->flags);
+
+		if (likely(!(flags & FRAME_BUSY))) {
+			if (object->operations->read_pages && !(flags & FRAME_USED))
+				atomic32_or(&frame->flags, FRAME_USED);
+			frame_get(frame);
+			return frame;
+		}
+		page_wait(object, frame, FRAME_BUSY);
+	}
+	return NULL;
+}
+
+static void drop_pages(struct memory_object *object, u64 first, u64 last);
+
+static int page_get(struct memory_object *object, u64 index, u64 wanted, struct frame **found)
 {
 	struct frame *frame;
 	int error;
 
-	while ((frame = radix_lookup(&object->pages, index))) {
-		if (!frame_has(frame, FRAME_BUSY)) {
-			frame_get(frame);
+	for (;;) {
+		frame = page_find(object, index);
+		if (frame) {
 			*found = frame;
 			return 0;
 		}
-		page_wait(object, frame);
+		if (!object->operations->read_pages || index >= object_pages(object))
+			break;
+		error = object_read_run(object, index, wanted, found);
+		if (error != -EEXIST)
+			return error;
 	}
-	if (!create)
-		return -ENOENT;
-	error = page_insert(object, index, object->operations->fill != NULL, &frame);
+	error = page_make(object, index, object->operations->fill != NULL, &frame);
 	if (!error && object->operations->fill) {
 		error = page_fill(object, index, frame);
 		if (error)
@@ -178,6 +242,14 @@ int object_page_locked(struct memory_object *object, u64 index, bool create, str
 	if (!error)
 		*found = frame;
 	return error;
+}
+
+int object_page_locked(struct memory_object *object, u64 index, bool create, struct frame **found)
+{
+	if (create)
+		return page_get(object, index, OBJECT_AROUND - index % OBJECT_AROUND, found);
+	*found = page_find(object, index);
+	return *found ? 0 : -ENOENT;
 }
 
 int object_page(struct memory_object *object, u64 index, bool create, struct frame **frame)
@@ -190,9 +262,52 @@ int object_page(struct memory_object *object, u64 index, bool create, struct fra
 	return error;
 }
 
+int object_page_ahead(struct memory_object *object, u64 index, u64 wanted, struct frame **frame)
+{
+	int error;
+
+	mutex_lock(&object->lock);
+	error = page_get(object, index, wanted, frame);
+	mutex_unlock(&object->lock);
+	return error;
+}
+
+void object_page_undo(struct memory_object *object, struct frame *frame)
+{
+	mutex_lock(&object->lock);
+	if (frame->object == object)
+		drop_pages(object, frame->index, frame->index);
+	mutex_unlock(&object->lock);
+}
+
+int object_page_write(struct memory_object *object, u64 index, bool *whole, struct frame **found)
+{
+	struct frame *frame = NULL;
+	int error = 0;
+
+	mutex_lock(&object->lock);
+	if (*whole && object->operations->read_pages) {
+		frame = page_find(object, index);
+		*whole = !frame;
+		if (!frame)
+			error = page_make(object, index, false, &frame);
+	} else {
+		error = page_get(object, index, 1, &frame);
+	}
+	if (!error && object->operations->write_pages) {
+		error = frame->object == object ? object_page_make_dirty_locked(object, frame) : 0;
+		if (error)
+			frame_put(frame);
+	}
+	mutex_unlock(&object->lock);
+	if (!error)
+		*found = frame;
+	return error;
+}
+
 void object_page_dirty(struct memory_object *object, struct frame *frame)
 {
-	u32 before = atomic32_fetch_or(&frame->flags, FRAME_DIRTY);
+	u32 before = atomic32_read_acquire(&frame->flags);
 
 	/*
 	 * What was written may be code: the next executable entry synchronises again (mm-hazards
@@ -200,6 +315,17 @@ void object_page_dirty(struct memory_object *object, struct frame *frame)
 	 */
 	if (before & FRAME_ICACHE_SYNCED)
 		atomic32_and(&frame->flags, ~(u32)FRAME_ICACHE_SYNCED);
+	if (before & FRAME_DIRTY)
+		return;
+	if (object->operations->write_pages) {
+		/* It was written back during the copy; its blocks are there, so this cannot fail. */
+		mutex_lock(&object->lock);
+		if (frame->object == object)
+			object_page_make_dirty_locked(object, frame);
+		mutex_unlock(&object->lock);
+		return;
+	}
+	before = atomic32_fetch_or(&frame->flags, FRAME_DIRTY);
 	if (!(before & FRAME_DIRTY) && object->operations->dirtied)
 		object->operations->dirtied(object, frame->index);
 }
@@ -230,20 +356,27 @@ static void mapping_zap(struct mapping *mapping, u64 first, u64 last)
 	release_commit(&batch);
 }
 
+void object_zap(struct memory_object *object, u64 first, u64 last)
+{
+	struct mapping *mapping;
+
+	list_for_each_entry(mapping, &object->mappings, object_link)
+		mapping_zap(mapping, first, last);
+}
+
 /*
  * [object] Zap before the index lets go: a page that is out of the index could be made anew, and
  * one mapping would show the old page while another shows the new one. Faults wait for the lock.
  */
 static void drop_pages(struct memory_object *object, u64 first, u64 last)
 {
-	struct mapping *mapping;
 	u64 index = first;
 
 	assert(!object->shown);
-	list_for_each_entry(mapping, &object->mappings, object_link) {
-		if (!BROKEN(RULE_2_TRUNCATE_ZAPS))
-			mapping_zap(mapping, first, last);
-	}
+	if (object->writing_count)
+		object_wait_written(object, first, last);
+	if (!BROKEN(RULE_2_TRUNCATE_ZAPS))
+		object_zap(object, first, last);
 	while (radix_next(&object->pages, &index) && index <= last) {
 		frame_put(page_remove(object, index));
 		give_way(index);
@@ -261,19 +394,31 @@ void object_drop_pages(struct memory_object *object, u64 first, u64 last)
 	mutex_unlock(&object->lock);
 }
 
-/* [object], dropped meanwhile: zeros from @size to the end of its page (mm-hazards 2). */
+/*
+ * [object], dropped meanwhile: zeros from @size to the end of its page (mm-hazards 2). On a disk too: what
+ * lies there would come to light when the file grows. Where the page cannot be had, nothing can be
+ * read from it either.
+ */
 static void clear_tail(struct memory_object *object, u64 size)
 {
 	u64 index = size / PAGE_SIZE, used = size % PAGE_SIZE;
-	struct frame *tail = radix_lookup(&object->pages, index);
+	struct frame *tail;
 
-	/* A page that is being read in gets its bytes from before the change: after it, then. */
-	while (tail && frame_has(tail, FRAME_BUSY)) {
-		page_wait(object, tail);
-		tail = radix_lookup(&object->pages, index);
+	if (object->operations->write_pages) {
+		if (page_get(object, index, 1, &tail))
+			return;
+		if (frame_has(tail, FRAME_WRITEBACK))
+			page_wait(object, tail, FRAME_WRITEBACK);
+	} else {
+		/* A page that is being read in gets its bytes from before the change: after it. */
+		tail = page_find(object, index);
+		if (!tail)
+			return;
 	}
-	if (tail)
-		memset((u8 *)frame_data(tail) + used, 0, PAGE_SIZE - used);
+	memset((u8 *)frame_data(tail) + used, 0, PAGE_SIZE - used);
+	if (object->operations->write_pages && tail->object == object)
+		object_page_make_dirty_locked(object, tail);
+	frame_put(tail);
 }
 
 void object_set_size(struct memory_object *object, u64 size)

@@ -19,12 +19,46 @@ struct object_operations {
 	 */
 	int (*fill)(struct memory_object *object, u64 index, void *data);
 	/*
+	 * Files on disks, instead of `fill`: read the run of @count (1 … OBJECT_RUN_MAX) pages from
+	 * @index on into @frames, all bytes of each: zeros in holes and past the end. No object lock
+	 * held, but perhaps a vnode's or a space's: only locks that rank below RANK_OBJECT may be
+	 * taken. May sleep. -EIO, -ENOMEM: none of the pages counts; the wanted one is tried alone.
+	 */
+	int (*read_pages)(struct memory_object *object, u64 index, struct frame *const frames[],
+			  unsigned count);
+	/*
+	 * Write the run of dirty pages back; blocks are allocated here. Past object->size nothing needs
+	 * to be written. Pages may change meanwhile, which makes them dirty again. Returns when all
+	 * is on its way through the device's cache (fsync flushes it). No object lock held, no
+	 * vnode's or space's may be taken. May sleep. -ENOMEM: the pages stay dirty and are tried
+	 * again; -EIO, -ENOSPC: they are given up, and fsync() says so.
+	 */
+	int (*write_pages)(struct memory_object *object, u64 index, struct frame *const frames[],
+			   unsigned count);
+	/*
+	 * A clean page is about to become dirty, by write(2) or a shared mapping: reserve what
+	 * write_pages() will need. The object is locked; locks as in read_pages(). -ENOSPC,
+	 * -EDQUOT, -EIO, -ENOMEM: the write fails, a mapping's with SIGBUS. Optional.
+	 */
+	int (*make_dirty)(struct memory_object *object, u64 index);
+	/* A dirty page is dropped unwritten (truncate): what make_dirty() reserved is not needed. The
+	 * object is locked. Optional. */
+	void (*drop_dirty)(struct memory_object *object, u64 index);
+	/* With write_pages(): the first page became dirty; keep the object alive. The object is
+	 * locked. fs/writeback.h has writeback_object_dirty() for it. */
+	void (*first_dirty)(struct memory_object *object);
+	/*
 	 * A page became dirty (first write, through a mapping or object_page_dirty()). Optional. A
 	 * space's lock may be held, so no inode's may be taken.
 	 */
 	void (*dirtied)(struct memory_object *object, u64 index);
 	/* The last reference is gone. Frees the object's container. No locks held. */
 	void (*release)(struct memory_object *object);
+};
+
+enum {
+	OBJECT_RUN_MAX = 64, /* pages of one read_pages() or write_pages() */
+	OBJECT_AROUND = 16,  /* a fault reads up to the next multiple of this */
 };
 
 struct memory_object {
@@ -42,6 +76,14 @@ struct memory_object {
 	 */
 	bool shown; /* [const] */
 	u64 id;	    /* [const] unique, never reused: futex keys */
+	u64 dirty_count;	       /* [object; atomic read] pages that are marked in `pages` */
+	u64 writing_count;	       /* [object] pages with FRAME_WRITEBACK */
+	u64 read_next;		       /* [object] where the last run that was read ended */
+	u32 read_window;	       /* [object] pages of the next run */
+	u32 write_errors;	       /* [object; atomic read] write-backs that failed so far */
+	int write_error;	       /* [object] the last one's error */
+	u64 reclaim_next;	       /* [object] where reclaim goes on */
+	struct list_node reclaim_link; /* [reclaim list] objects with read_pages() */
 };
 
 void object_init(struct memory_object *object, const struct object_operations *operations,
@@ -63,7 +105,36 @@ void object_destroy_pages(struct memory_object *object);
 int object_page(struct memory_object *object, u64 index, bool create, struct frame **frame);
 /* The same with the object locked; may drop and take the lock again while reading in. */
 int object_page_locked(struct memory_object *object, u64 index, bool create, struct frame **frame);
+/*
+ * The page at @index to be written to, made if need be and marked dirty beforehand (make_dirty()).
+ * *@whole: all of it will be overwritten, so that it is not read in; cleared when it was there. Call
+ * object_page_dirty() after the copy: a write-back may have come between. When *@whole and the copy
+ * came short: object_page_undo(). As object_page(), and make_dirty()'s errors.
+ */
+int object_page_write(struct memory_object *object, u64 index, bool *whole, struct frame **frame);
+/* The page holds nothing of worth: out with it. */
+void object_page_undo(struct memory_object *object, struct frame *frame);
 void object_page_dirty(struct memory_object *object, struct frame *frame);
+/* As object_page() with a hint: @wanted pages from there on will be read. */
+int object_page_ahead(struct memory_object *object, u64 index, u64 wanted, struct frame **frame);
+/* The object is locked: mark @frame, which is in its index, dirty before somebody may write. */
+int object_page_make_dirty_locked(struct memory_object *object, struct frame *frame);
+/* The object is locked: @frame leaves its index. */
+void object_page_forget_dirty(struct memory_object *object, struct frame *frame);
+
+/* The object is locked: entries that show [first, last] lose W, and all CPUs are told. */
+void object_write_protect_locked(struct memory_object *object, u64 first, u64 last);
+
+enum object_write { OBJECT_START, OBJECT_WAIT }; /* WAIT: for pages being written by others, too */
+/*
+ * Write the dirty pages of [first, last] back. The first error of this call, or 0; see write_errors for
+ * those of others. May sleep; no locks of RANK_SPACE or below held.
+ */
+int object_write_back(struct memory_object *object, u64 first, u64 last, enum object_write how);
+/* Clean pages of [first, last] that nobody uses leave memory (fadvise, BLKFLSBUF). How many. */
+u64 object_drop_clean(struct memory_object *object, u64 first, u64 last);
+/* All dirty pages of all objects. */
+u64 object_dirty_pages(void);
 
 /*
  * Change the size. Shrinking: pages past the end leave the index, entries that show them are zapped

@@ -2,6 +2,7 @@
 #include <arch/tlb.h>
 #include <arch/trap.h>
 #include <lib/errno.h>
+#include <mm/reclaim.h>
 #include <mm/space.h>
 #include <proc/oom.h>
 #include <proc/process.h>
@@ -32,6 +33,10 @@ static void send_signal(int error, vaddr_t address)
 		signal_force_fault(SIGBUS, BUS_ADRERR, address);
 		break;
 	case -EIO:
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EROFS:
+	case -ENODEV:
 		signal_force_fault(SIGBUS, BUS_OBJERR, address);
 		break;
 	default:
@@ -60,6 +65,8 @@ int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 	if (!space || thread->faults_disabled)
 		return -EFAULT;
 	note_fault(thread->user, address);
+	if (unlikely(frame_is_short()))
+		reclaim_clean(RECLAIM_BATCH);
 	while (address < USER_END) {
 		error = space_fault(space, address, access);
 		if (error != -ENOMEM)

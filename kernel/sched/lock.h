@@ -21,6 +21,10 @@ enum lock_rank {
 	RANK_INODE,    /* directory, then child; pipe buffers; the user copy happens under it */
 	RANK_SPACE,    /* address space */
 	RANK_OBJECT,   /* memory object */
+	RANK_JOURNAL,  /* a file system's: its journal, */
+	RANK_EXTENTS,  /* then the block map of a file, */
+	RANK_BITMAPS,  /* then free space and other metadata */
+	RANK_BUFFER,   /* buffers and disks */
 	RANK_PROCESS,  /* process tree, file tables, signal state */
 	RANK_SIGNAL,
 	RANK_TABLE, /* page table; all from here on are spinlocks */

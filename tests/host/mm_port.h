@@ -101,6 +101,15 @@ int thread_block(u64 deadline, enum wait_mode mode)
 	panic("a lone thread sleeps");
 }
 
+struct thread *thread_create(const char *name, void (*entry)(void *), void *argument)
+{
+	return NULL;
+}
+
+void thread_start(struct thread *thread)
+{
+}
+
 bool thread_wake(struct thread *thread, enum thread_wake kind)
 {
 	return false;

@@ -32,7 +32,9 @@ static void file_release(struct memory_object *object)
 	kfree(object);
 }
 
-static const struct object_operations file_operations = { file_fill, file_dirtied, file_release };
+static const struct object_operations file_operations = { .fill = file_fill,
+							  .dirtied = file_dirtied,
+							  .release = file_release };
 
 static struct memory_object *file_make(u64 size)
 {
