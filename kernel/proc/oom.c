@@ -226,7 +226,7 @@ int oom_kill(void)
 
 	if (thread_interrupted(WAIT_KILLABLE))
 		return -EINTR;
-	if (!memory_is_short())
+	if (!memory_is_short() || reclaim_thoroughly())
 		return 0;
 	if (!atomic32_xchg(&choosing, 1)) {
 		result = choose_and_kill();
