@@ -29,16 +29,16 @@ static void meminfo_line(struct text *text, const char *name, u64 pages)
 	text_format(text, "%s:%*lu kB\n", name, (int)(23 - strlen(name)), pages * KIB_PER_PAGE);
 }
 
-/* Caches hold nothing that could be given up but dentries, so what is free is what is available. */
+/* Available is what is free or clean, in the caches of files on disks. */
 static void show_meminfo(struct text *text, const struct proc_subject *subject)
 {
 	struct frame_statistics memory;
-	u64 stacks = thread_stack_frames_cached();
+	u64 stacks = thread_stack_frames_cached(), dirty = object_dirty_pages();
 
 	frame_statistics(&memory);
 	meminfo_line(text, "MemTotal", memory.total);
 	meminfo_line(text, "MemFree", memory.free);
-	meminfo_line(text, "MemAvailable", memory.free + stacks);
+	meminfo_line(text, "MemAvailable", memory.free + stacks + object_cached_pages() - dirty);
 	meminfo_line(text, "Buffers", buffer_bytes() / PAGE_SIZE);
 	meminfo_line(text, "Cached", memory.object);
 	meminfo_line(text, "SwapCached", 0);
@@ -46,10 +46,10 @@ static void show_meminfo(struct text *text, const struct proc_subject *subject)
 	meminfo_line(text, "Inactive", 0);
 	meminfo_line(text, "SwapTotal", 0);
 	meminfo_line(text, "SwapFree", 0);
-	meminfo_line(text, "Dirty", object_dirty_pages() + buffer_dirty_bytes() / PAGE_SIZE);
+	meminfo_line(text, "Dirty", dirty + buffer_dirty_bytes() / PAGE_SIZE);
 	meminfo_line(text, "Writeback", 0);
 	meminfo_line(text, "AnonPages", memory.user);
-	meminfo_line(text, "Shmem", memory.object);
+	meminfo_line(text, "Shmem", memory.object - object_cached_pages());
 	meminfo_line(text, "Slab", memory.slab);
 	meminfo_line(text, "SReclaimable", 0);
 	meminfo_line(text, "SUnreclaim", memory.slab);

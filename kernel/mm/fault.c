@@ -509,7 +509,8 @@ static int fault_present(struct fault *fault)
 		spin_unlock(lock);
 		return fault_dirty_shared(fault, pte);
 	}
-	if (write && state == PAGE_SHARED && fault->mapping->object && fault->mapping->object->shown)
+	if (write && state == PAGE_SHARED && fault->mapping->object &&
+	    fault->mapping->object->shown)
 		mark_dirty_around(fault);
 	else if (write && state == PAGE_SHARED)
 		mark_dirty(fault, frame_of(pte_frame(pte)));

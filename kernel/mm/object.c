@@ -31,6 +31,13 @@ static const struct radix_allocator radix_allocator = { radix_node_alloc, radix_
 /* Whoever waits for a page being read or written sleeps here: few do, so that one queue serves all. */
 static struct wait_queue page_queue = WAIT_QUEUE_INIT(page_queue);
 
+static struct atomic64 cached; /* pages of objects with read_pages() */
+
+u64 object_cached_pages(void)
+{
+	return atomic64_read(&cached);
+}
+
 void object_init(struct memory_object *object, const struct object_operations *operations, u64 size)
 {
 	static struct atomic64 last_id;
@@ -91,6 +98,8 @@ struct frame *page_remove(struct memory_object *object, u64 index)
 			object->operations->drop_dirty(object, index);
 	}
 	radix_remove(&object->pages, index);
+	if (object->operations->read_pages)
+		atomic64_dec(&cached);
 	frame->object = NULL;
 	object->page_count--;
 	return frame;
@@ -139,6 +148,8 @@ int page_insert(struct memory_object *object, u64 index, struct frame *frame)
 	frame->object = object;
 	frame->index = index;
 	object->page_count++;
+	if (object->operations->read_pages)
+		atomic64_inc(&cached);
 	return 0;
 }
 

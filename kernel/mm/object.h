@@ -74,8 +74,8 @@ struct memory_object {
 	 * A device shows its pages (mm/shown.h): they stay for good, and a write fault makes those around it
 	 * writable as well.
 	 */
-	bool shown; /* [const] */
-	u64 id;	    /* [const] unique, never reused: futex keys */
+	bool shown;		       /* [const] */
+	u64 id;			       /* [const] unique, never reused: futex keys */
 	u64 dirty_count;	       /* [object; atomic read] pages that are marked in `pages` */
 	u64 writing_count;	       /* [object] pages with FRAME_WRITEBACK */
 	u64 read_next;		       /* [object] where the last run that was read ended */
@@ -135,6 +135,8 @@ int object_write_back(struct memory_object *object, u64 first, u64 last, enum ob
 u64 object_drop_clean(struct memory_object *object, u64 first, u64 last);
 /* All dirty pages of all objects. */
 u64 object_dirty_pages(void);
+/* All pages of files on disks. */
+u64 object_cached_pages(void);
 
 /*
  * Change the size. Shrinking: pages past the end leave the index, entries that show them are zapped

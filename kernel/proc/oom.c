@@ -3,6 +3,7 @@
 #include <fs/file.h>
 #include <fs/vnode.h>
 #include <lib/errno.h>
+#include <mm/reclaim.h>
 #include <mm/weight.h>
 #include <proc/oom.h>
 #include <proc/signal_queue.h>
