@@ -187,7 +187,7 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 ifneq ($(filter command%,$(origin DISPLAY)),)
 DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
 endif
-.PHONY: run debug test test-host test-system test-linux bench check-layers format-check
+.PHONY: sdcard run-card run debug test test-host test-system test-linux bench check-layers format-check
 run: all
 	@scripts/setup run
 	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
@@ -196,6 +196,14 @@ debug: all
 	@scripts/setup run debug
 	@echo 'In another terminal: gdb-multiarch -x scripts/gdb/selene.py $(O)/selene.elf'
 	@scripts/run --debug --kernel $(O)/Image $(RUN)
+
+# make sdcard BOARD=visionfive2; CARD= are more words for scripts/sdcard.
+sdcard: kernel user
+	@scripts/sdcard $(CARD) $(or $(BOARD),$(error BOARD= names the board: see docs/boards.md))
+
+run-card: kernel user
+	@scripts/setup run card
+	@scripts/run-card $(or $(BOARD),virt)
 
 test:
 	@scripts/setup test
@@ -245,6 +253,8 @@ help:
 	@echo 'make               kernel and programs: build/Image, build/initramfs.cpio'
 	@echo 'make run           boot to a shell in QEMU (RUN="--smp 4 ..." for scripts/run)'
 	@echo 'make run DISPLAY=ramfb|virtio-gpu   ... with a screen: a window, or how to reach it by VNC'
+	@echo 'make sdcard        an SD card for BOARD=visionfive2|star64|mars|visionfive1|virt|sifive_u'
+	@echo 'make run-card      boot that card through U-Boot in QEMU: BOARD=virt|sifive_u'
 	@echo 'make debug         the same, waiting for gdb'
 	@echo 'make test          all tests; test-host, test-system: a part'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'

@@ -1,0 +1,116 @@
+"""SD cards: each board's image against what its firmware wants, and the whole chain where QEMU has the board."""
+import os
+import subprocess
+import sys
+import tempfile
+
+import harness
+from harness import TOP, Result, Test
+from terminal import TerminalTest, command
+
+sys.path.insert(0, os.path.join(TOP, 'scripts', 'lib'))
+import boards  # noqa: E402
+
+CARDS = os.path.join(TOP, 'build', 'test-cards')
+
+
+def card_path(board):
+    return os.path.join(CARDS, f'{board}.img')
+
+
+def card_make(board):
+    """Make the card once for all tests of a run; what makes it says what is wrong."""
+    os.makedirs(CARDS, exist_ok=True)
+    done = subprocess.run(['scripts/sdcard', board, '--entry', 'memory', '--output', card_path(board)],
+                          cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout.splitlines()[-harness.SHOWN_LINES:] if done.returncode else []
+
+
+class CardTest(Test):
+    """The image of one board, made and then verified by scripts/check-sdcard."""
+
+    def __init__(self, board):
+        super().__init__('card-' + board, linux=False, seconds=300)
+        self.board = board
+
+    def command(self, kernel, report=None):
+        return ['scripts/check-sdcard', self.board, card_path(self.board)]
+
+    def run(self, kernel, selene):
+        wrong = card_make(self.board)
+        if not wrong:
+            done = subprocess.run(self.command(kernel), cwd=TOP, stdout=subprocess.PIPE, text=True)
+            wrong = [line for line in done.stdout.splitlines() if not line.startswith('ok ')][:-1]
+            if done.returncode and not wrong:
+                wrong = [f'status {done.returncode}']
+        return harness.finished(self, kernel, Result(), ['  ' + line for line in wrong])
+
+
+class DamagedCardTest(Test):
+    """scripts/check-sdcard sees each kind of damage (a check that cannot fail is none)."""
+
+    def __init__(self, name, board, damage, expected):
+        super().__init__('card-damaged-' + name, linux=False, seconds=300)
+        self.board, self.damage, self.expected = board, damage, expected
+
+    def command(self, kernel, report=None):
+        return ['scripts/check-sdcard', self.board, 'DAMAGED']
+
+    def run(self, kernel, selene):
+        wrong = [] if os.path.exists(card_path(self.board)) else card_make(self.board)
+        if not wrong:
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, 'card.img')
+                with open(card_path(self.board), 'rb') as source, open(path, 'wb') as target:
+                    target.write(self.damage(bytearray(source.read())))
+                done = subprocess.run(['scripts/check-sdcard', self.board, path], cwd=TOP,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if not done.returncode or self.expected not in done.stdout:
+                wrong = [f'  expected: {self.expected}', '  came: ' + harness.shown(done.stdout)]
+        return harness.finished(self, kernel, Result(), wrong)
+
+
+def overwritten(offset, data):
+    def damage(image):
+        image[offset:offset + len(data)] = data
+        return image
+    return damage
+
+
+class ChainTest(TerminalTest):
+    """From the firmware to the shell, as on the board."""
+
+    def __init__(self, machine):
+        super().__init__('card-boot-' + machine, [
+            command('uname -m', r'^riscv64$'),
+            command('cat /proc/cmdline', r'^console=tty'),
+            command('dmesg | grep -c "Selene 0"', r'^1$'),
+        ], linux=False, seconds=200, needs=self.missing)
+        self.machine = machine
+        self.powers_off = machine == 'virt'
+
+    def missing(self):
+        done = subprocess.run(['scripts/run-card', '--firmware-only', self.machine], cwd=TOP,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.stdout.strip() if done.returncode else None
+
+    def command(self, kernel, report=None):
+        return [os.path.join(TOP, 'scripts/run-card'), self.machine, card_path(self.machine)]
+
+    def run(self, kernel, selene):
+        wrong = [] if os.path.exists(card_path(self.machine)) else card_make(self.machine)
+        if wrong:
+            return harness.finished(self, kernel, Result(), wrong)
+        return super().run(kernel, selene)
+
+
+SPL = boards.BOARDS['visionfive2'].firmware[0].first * boards.SECTOR
+BOOT = boards.BOARDS['virt'].boot_first * boards.SECTOR
+
+TESTS = [CardTest(board) for board in sorted(boards.BOARDS)] + [
+    DamagedCardTest('table', 'virt', overwritten(512 + 40, b'\xff'), 'partition table'),
+    DamagedCardTest('spl', 'visionfive2', overwritten(SPL + 0x1000, b'selene'), 'checksum'),
+    DamagedCardTest('boot', 'virt', overwritten(BOOT, bytes(512)), 'not ok card kernel'),
+    ChainTest('virt'),
+    ChainTest('sifive_u'),
+]
