@@ -1,5 +1,6 @@
 /* fallocate(2) for files whose contents are a memory object. */
 #include <fs/file.h>
+#include <fs/notify.h>
 #include <fs/seal.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -107,5 +108,7 @@ int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 		vnode->operations->refresh(vnode);
 out:
 	write_unlock(&vnode->lock);
+	if (!error)
+		notify_file(file, IN_MODIFY);
 	return error;
 }

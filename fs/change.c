@@ -1,5 +1,6 @@
 /* Attributes: chmod, chown, utimes, truncate. The caller has checked who may. */
 #include <fs/file.h>
+#include <fs/notify.h>
 #include <fs/seal.h>
 #include <lib/errno.h>
 #include <proc/process.h>
@@ -58,5 +59,7 @@ int path_change(const struct path *path, const struct vnode_change *change)
 	if (!error)
 		drop_privileges(vnode, change);
 	write_unlock(&vnode->lock);
+	if (!error)
+		notify_change(path->dentry, change);
 	return error;
 }

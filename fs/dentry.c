@@ -1,5 +1,6 @@
 #include <debug/panic.h>
 #include <fs/dentry.h>
+#include <fs/notify.h>
 #include <lib/err.h>
 #include <lib/hash.h>
 #include <lib/string.h>
@@ -132,8 +133,11 @@ static struct dentry *dentry_free(struct dentry *dentry)
 {
 	struct dentry *parent = dentry->parent;
 
-	if (dentry->vnode)
+	if (dentry->vnode) {
+		if (!dentry->vnode->links)
+			notify_gone(dentry->vnode);
 		vnode_put(dentry->vnode);
+	}
 	if (dentry->name != dentry->inline_name)
 		kfree(dentry->name);
 	if (parent == dentry)

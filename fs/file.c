@@ -2,6 +2,7 @@
 #include <fs/epoll.h>
 #include <fs/file.h>
 #include <fs/mount.h>
+#include <fs/notify.h>
 #include <fs/writeback.h>
 #include <lib/err.h>
 #include <lib/string.h>
@@ -29,6 +30,7 @@ struct file *file_create(const struct file_operations *operations, u32 flags, vo
 	file->private = private;
 	file->owner = 0;
 	file->owner_signal = 0;
+	file->announced = false;
 	file->watchers = NULL;
 	return file;
 }
@@ -64,6 +66,8 @@ void file_put(struct file *file)
 		return;
 	if (unlikely(read_acquire(&file->watchers)))
 		epoll_file_gone(file);
+	if (file->announced)
+		notify_file(file, file_writable(file) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (file->operations->release)
 		file->operations->release(file);
 	if (vnode) {
@@ -89,20 +93,30 @@ static bool position_fits(const struct io_iterator *iterator, const s64 *positio
 
 ssize_t file_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
+	ssize_t result;
+
 	if (!file_readable(file))
 		return -EBADF;
 	if (!file->operations->read || !position_fits(iterator, position))
 		return -EINVAL;
-	return file->operations->read(file, iterator, position);
+	result = file->operations->read(file, iterator, position);
+	if (result > 0)
+		notify_file(file, IN_ACCESS);
+	return result;
 }
 
 ssize_t file_write(struct file *file, struct io_iterator *iterator, s64 *position)
 {
+	ssize_t result;
+
 	if (!file_writable(file))
 		return -EBADF;
 	if (!file->operations->write || !position_fits(iterator, position))
 		return -EINVAL;
-	return file->operations->write(file, iterator, position);
+	result = file->operations->write(file, iterator, position);
+	if (result > 0)
+		notify_file(file, IN_MODIFY);
+	return result;
 }
 
 /* A file that several descriptors or threads have keeps its position under a lock. */
@@ -283,6 +297,8 @@ int file_readdir(struct file *file, struct directory_sink *sink)
 	read_lock(&vnode->lock);
 	error = vnode->links ? vnode->operations->readdir(vnode, file->position, sink) : -ENOENT;
 	read_unlock(&vnode->lock);
+	if (!error)
+		notify_file(file, IN_ACCESS);
 	return error;
 }
 

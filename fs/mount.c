@@ -1,5 +1,6 @@
 #include <fs/dentry.h>
 #include <fs/mount.h>
+#include <fs/notify.h>
 #include <fs/walk.h>
 #include <fs/writeback.h>
 #include <lib/errno.h>
@@ -29,6 +30,7 @@ void file_system_put(struct file_system *system)
 {
 	if (!atomic32_dec_and_test(&system->references))
 		return;
+	notify_unmounted(system);
 	/* Idle names count its vnodes. */
 	dentry_cache_shrink(~(u64)0);
 	if (system->root_dentry)

@@ -1,5 +1,6 @@
 /* Making and removing names: mknod, mkdir, symlink, link, unlink, rmdir. */
 #include <fs/names.h>
+#include <fs/notify.h>
 #include <lib/err.h>
 #include <lib/string.h>
 #include <proc/process.h>
@@ -94,8 +95,10 @@ int names_create_locked(struct dentry *parent, struct dentry *dentry, u32 mode, 
 	if (directory->operations->create)
 		error = directory->operations->create(directory, dentry->name, dentry->name_length,
 						      mode, device, &made);
-	if (!error)
+	if (!error) {
 		dentry_set_vnode(dentry, made);
+		notify_created(parent, dentry);
+	}
 	return error;
 }
 
@@ -146,8 +149,10 @@ int path_symlink(const char *target, int dirfd, const char *name)
 		if (directory->operations->symlink)
 			error = directory->operations->symlink(directory, dentry->name,
 							       dentry->name_length, target, &made);
-		if (!error)
+		if (!error) {
 			dentry_set_vnode(dentry, made);
+			notify_created(walk.path.dentry, dentry);
+		}
 		create_end(&walk, dentry);
 	}
 	walk_end(&walk);
@@ -184,6 +189,8 @@ static int link_locked(struct dentry *parent, struct dentry *dentry, struct vnod
 	if (!error) {
 		vnode_get(target);
 		dentry_set_vnode(dentry, target);
+		notify_links(target);
+		notify_created(parent, dentry);
 	}
 	return error;
 }
@@ -239,6 +246,8 @@ int names_remove_locked(struct dentry *parent, struct dentry *dentry)
 	if (!error)
 		dentry_unhash(dentry);
 	write_unlock(&victim->lock);
+	if (!error)
+		notify_removed(parent, dentry);
 	return error;
 }
 

@@ -1,6 +1,7 @@
 /* open(2): from a name, or a place, to an open file. */
 #include <fs/device_node.h>
 #include <fs/names.h>
+#include <fs/notify.h>
 #include <lib/err.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -185,6 +186,8 @@ static struct file *open_prepared(struct file *file, const struct path *path, u3
 		return ERR_PTR(error);
 	}
 	file->flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	file->announced = true;
+	notify_file(file, IN_OPEN);
 	return file;
 }
 

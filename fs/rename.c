@@ -1,5 +1,6 @@
 /* rename(2), renameat2(2). */
 #include <fs/names.h>
+#include <fs/notify.h>
 #include <lib/err.h>
 #include <lib/string.h>
 
@@ -132,6 +133,18 @@ static int rename_apply(struct rename *rename)
 	return error;
 }
 
+static void rename_notify(struct rename *rename)
+{
+	struct walk *from = &rename->from, *to = &rename->to;
+	bool exchange = rename->flags & RENAME_EXCHANGE;
+
+	notify_moved(from->path.dentry, from->name, from->length, to->path.dentry, rename->moved,
+		     exchange ? NULL : rename->target->vnode);
+	if (exchange)
+		notify_moved(to->path.dentry, to->name, to->length, from->path.dentry,
+			     rename->target, NULL);
+}
+
 /* With the directories locked and both names looked up. */
 static int rename_found(struct rename *rename, struct dentry *trap)
 {
@@ -157,6 +170,8 @@ static int rename_found(struct rename *rename, struct dentry *trap)
 	if (error) {
 		dentry_unhash(rename->moved);
 		dentry_unhash(rename->target);
+	} else {
+		rename_notify(rename);
 	}
 	return 0;
 }

@@ -1,3 +1,4 @@
+#include <fs/notify.h>
 #include <fs/xattr.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -61,6 +62,8 @@ int xattr_set(const struct path *path, const char *name, const void *value, size
 	if (!error)
 		vnode_touch(vnode, false, false, true);
 	write_unlock(&vnode->lock);
+	if (!error)
+		notify_dentry(path->dentry, IN_ATTRIB);
 	return error;
 }
 
