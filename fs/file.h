@@ -87,7 +87,7 @@ struct file {
 	s32 owner;		    /* [atomic] F_SETOWN */
 	int owner_signal;
 	u32 errors_seen; /* [atomic] write-backs that failed, as this file knows (fs/writeback.h) */
-	bool announced;		     /* [const after open] IN_OPEN was told, so IN_CLOSE will be */
+	bool announced;	 /* [const after open] IN_OPEN was told, so IN_CLOSE will be */
 	struct epoll_item *watchers; /* [epoll's lock] epoll instances that watch it */
 };
 

@@ -19,7 +19,7 @@ struct event {
 	struct list_node link; /* [lock] */
 	struct event_record record;
 	size_t name_length; /* without padding */
-	char name[];
+	char *name;	    /* behind it */
 };
 
 struct inotify {
@@ -72,9 +72,8 @@ static bool repeats_last(struct inotify *inotify, s32 number, u32 mask, const ch
 	if (list_empty(&inotify->events))
 		return false;
 	last = list_last_entry(&inotify->events, struct event, link);
-	return last->record.watch == number && last->record.mask == mask &&
-	       !(mask & IN_IGNORED) && last->name_length == length &&
-	       (!length || !memcmp(last->name, name, length));
+	return last->record.watch == number && last->record.mask == mask && !(mask & IN_IGNORED) &&
+	       last->name_length == length && (!length || !memcmp(last->name, name, length));
 }
 
 /* [lock] */
@@ -107,6 +106,7 @@ static void tell(struct inotify *inotify, s32 number, u32 mask, const struct wat
 		.cookie = what->cookie,
 		.length = length ? ALIGN_UP(length + 1, sizeof(event->record)) : 0,
 	};
+	event->name = (char *)(event + 1);
 	event->name_length = length;
 	if (length)
 		memcpy(event->name, what->name, length);

@@ -151,7 +151,7 @@ struct vnode {
 	u32 seals;		      /* [vnode] fs/seal.h; 0: the file knows none */
 	struct list_node dirty_link;  /* [writeback] fs/writeback.c: has dirty pages; counted */
 	u64 dirty_since;	      /* [writeback] ns */
-	struct watch *watches; /* [inotify; atomic read] fs/inotify.c */
+	struct watch *watches;	      /* [inotify; atomic read] fs/inotify.c */
 	u32 write_count; /* [atomic] files open for writing; as negative number: for execution */
 };
 
