@@ -3,8 +3,8 @@
  * slot, or behind the last bytes of the newest one, so that it is never mixed with another's.
  */
 #include <arch/user.h>
-#include <fs/file.h>
 #include <fs/mount.h>
+#include <fs/pipe_internal.h>
 #include <lib/err.h>
 #include <lib/string.h>
 #include <mm/frame.h>
@@ -14,24 +14,6 @@
 
 enum { PIPE_SLOTS = 16 };
 #define FIONREAD 0x541bu
-
-struct pipe_slot {
-	struct frame *frame;
-	u16 offset, length;
-	bool packet; /* O_DIRECT: one read takes it all, and nothing else */
-};
-
-struct pipe {
-	struct mutex lock; /* RANK_INODE: the user copy happens under it */
-	struct wait_queue read_wait, write_wait;
-	u32 head, tail;			/* [lock; atomic read] slots [head, tail) are filled */
-	u32 slot_count;			/* [lock] a power of two */
-	u32 readers, writers;		/* [lock; atomic read] open ends */
-	u32 reader_opens, writer_opens; /* [lock; atomic read] ever: for those who wait in open() */
-	u32 files;			/* [lock] open files of any mode */
-	struct frame *spare;		/* [lock] the last page that was emptied */
-	struct pipe_slot *slots;	/* [lock] */
-};
 
 static SLAB_CACHE(pipe_cache, struct pipe);
 static SLAB_CACHE(pipe_vnode_cache, struct vnode);
@@ -54,41 +36,25 @@ static struct pipe *pipe_alloc(void)
 	return pipe;
 }
 
-static struct pipe_slot *slot_at(struct pipe *pipe, u32 index)
-{
-	return &pipe->slots[index & (pipe->slot_count - 1)];
-}
-
 static void pipe_free(struct pipe *pipe)
 {
 	for (u32 i = pipe->head; i != pipe->tail; i++)
-		frame_free(slot_at(pipe, i)->frame, 0);
+		frame_free(pipe_slot_at(pipe, i)->frame, 0);
 	if (pipe->spare)
 		frame_free(pipe->spare, 0);
 	kfree(pipe->slots);
 	slab_free(&pipe_cache, pipe);
 }
 
-static bool pipe_empty(struct pipe *pipe)
-{
-	return READ_ONCE(pipe->head) == READ_ONCE(pipe->tail);
-}
-
-static bool pipe_full(struct pipe *pipe)
-{
-	return READ_ONCE(pipe->tail) - READ_ONCE(pipe->head) >= READ_ONCE(pipe->slot_count);
-}
-
-static void wake(struct wait_queue *queue)
+void pipe_wake(struct wait_queue *queue)
 {
 	if (wait_queue_active(queue))
 		wait_wake_all(queue);
 }
 
-/* [lock] The first slot is empty: its page is kept for the next write. */
-static void slot_drop(struct pipe *pipe)
+void pipe_slot_drop(struct pipe *pipe)
 {
-	struct frame *frame = slot_at(pipe, pipe->head)->frame;
+	struct frame *frame = pipe_slot_at(pipe, pipe->head)->frame;
 
 	if (pipe->spare)
 		frame_free(frame, 0);
@@ -100,7 +66,7 @@ static void slot_drop(struct pipe *pipe)
 /* [lock] From the first slot: bytes, or -EFAULT. @last: a packet ends the read. */
 static ssize_t slot_read(struct pipe *pipe, struct io_iterator *iterator, bool *last)
 {
-	struct pipe_slot *slot = slot_at(pipe, pipe->head);
+	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->head);
 	size_t wanted = MIN((size_t)slot->length, iterator->left);
 	size_t done = io_copy(iterator, (u8 *)frame_data(slot->frame) + slot->offset, wanted);
 
@@ -108,7 +74,7 @@ static ssize_t slot_read(struct pipe *pipe, struct io_iterator *iterator, bool *
 	slot->offset += done;
 	slot->length -= done;
 	if (done == wanted && (!slot->length || slot->packet))
-		slot_drop(pipe);
+		pipe_slot_drop(pipe);
 	return done || !wanted ? (ssize_t)done : -EFAULT;
 }
 
@@ -123,7 +89,7 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 	mutex_lock(&pipe->lock);
 	was_full = pipe_full(pipe);
 	while (iterator->left && !last) {
-		if (!pipe_empty(pipe)) {
+		if (pipe_readable(pipe)) {
 			done = slot_read(pipe, iterator, &last);
 			if (done >= 0)
 				total += done;
@@ -131,15 +97,16 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 				total = done;
 			continue;
 		}
-		if (total || !pipe->writers)
+		if (total || (pipe_empty(pipe) && !pipe->writers))
 			break;
 		if (file->flags & O_NONBLOCK) {
 			total = -EAGAIN;
 			break;
 		}
 		mutex_unlock(&pipe->lock);
-		if (wait_event_interruptible(&pipe->read_wait,
-					     !pipe_empty(pipe) || !READ_ONCE(pipe->writers)))
+		if (wait_event_interruptible(
+			    &pipe->read_wait,
+			    pipe_readable(pipe) || (pipe_empty(pipe) && !READ_ONCE(pipe->writers))))
 			return -ERESTARTSYS;
 		mutex_lock(&pipe->lock);
 		was_full = pipe_full(pipe);
@@ -147,7 +114,7 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 	was_full = was_full && !pipe_full(pipe);
 	mutex_unlock(&pipe->lock);
 	if (was_full)
-		wake(&pipe->write_wait);
+		pipe_wake(&pipe->write_wait);
 	return total;
 }
 
@@ -155,7 +122,7 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 static bool append_to_last(struct pipe *pipe, struct io_iterator *iterator, size_t size,
 			   ssize_t *done)
 {
-	struct pipe_slot *slot = slot_at(pipe, pipe->tail - 1);
+	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->tail - 1);
 	size_t end;
 
 	if (pipe_empty(pipe) || slot->packet)
@@ -173,7 +140,7 @@ static bool append_to_last(struct pipe *pipe, struct io_iterator *iterator, size
 /* [lock] Into a new slot: bytes, -EFAULT or -ENOMEM. */
 static ssize_t slot_write(struct pipe *pipe, struct io_iterator *iterator, bool packet)
 {
-	struct pipe_slot *slot = slot_at(pipe, pipe->tail);
+	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->tail);
 	struct frame *frame = pipe->spare;
 	size_t done;
 
@@ -192,7 +159,7 @@ static ssize_t slot_write(struct pipe *pipe, struct io_iterator *iterator, bool 
 	return done;
 }
 
-static ssize_t broken_pipe(void)
+ssize_t pipe_broken(void)
 {
 	struct signal_info info = { .signo = SIGPIPE, .code = SI_USER };
 
@@ -212,7 +179,7 @@ static int wait_for_room(struct pipe *pipe, struct file *file)
 	if (file->flags & O_NONBLOCK)
 		return -EAGAIN;
 	mutex_unlock(&pipe->lock);
-	wake(&pipe->read_wait);
+	pipe_wake(&pipe->read_wait);
 	error = wait_event_interruptible(&pipe->write_wait,
 					 !pipe_full(pipe) || !READ_ONCE(pipe->readers));
 	mutex_lock(&pipe->lock);
@@ -234,7 +201,7 @@ static ssize_t pipe_write(struct file *file, struct io_iterator *iterator, s64 *
 		total = done;
 	while (iterator->left && done >= 0) {
 		if (!pipe->readers)
-			done = broken_pipe();
+			done = pipe_broken();
 		else if (!pipe_full(pipe))
 			done = slot_write(pipe, iterator, packet);
 		else
@@ -244,7 +211,7 @@ static ssize_t pipe_write(struct file *file, struct io_iterator *iterator, s64 *
 	}
 	mutex_unlock(&pipe->lock);
 	if (total)
-		wake(&pipe->read_wait);
+		pipe_wake(&pipe->read_wait);
 	return total ? total : done;
 }
 
@@ -289,7 +256,7 @@ static u32 pipe_bytes(struct pipe *pipe)
 
 	mutex_lock(&pipe->lock);
 	for (u32 i = pipe->head; i != pipe->tail; i++)
-		bytes += slot_at(pipe, i)->length;
+		bytes += pipe_slot_at(pipe, i)->length;
 	mutex_unlock(&pipe->lock);
 	return bytes;
 }
@@ -326,8 +293,8 @@ static void pipe_release(struct file *file)
 		pipe_free(pipe);
 		return;
 	}
-	wake(&pipe->read_wait);
-	wake(&pipe->write_wait);
+	pipe_wake(&pipe->read_wait);
+	pipe_wake(&pipe->write_wait);
 }
 
 /* [vnode] One more open file, which counts as reader and writer as it may. */
@@ -381,8 +348,8 @@ static int fifo_open(struct vnode *vnode, struct file *file)
 	write_unlock(&vnode->lock);
 	if (!pipe)
 		return -ENOMEM;
-	wake(&pipe->read_wait);
-	wake(&pipe->write_wait);
+	pipe_wake(&pipe->read_wait);
+	pipe_wake(&pipe->write_wait);
 	error = fifo_wait(pipe, file);
 	if (error)
 		pipe_release(file);
@@ -467,7 +434,7 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 flags)
 	return 0;
 }
 
-static struct pipe *pipe_of(struct file *file)
+struct pipe *pipe_of(const struct file *file)
 {
 	return file->operations == &fifo_file_operations ? file->private : NULL;
 }
@@ -485,13 +452,13 @@ static int pipe_resize(struct pipe *pipe, u32 slot_count)
 	u32 used = pipe->tail - pipe->head;
 	struct pipe_slot *slots;
 
-	if (used > slot_count)
+	if (used + pipe->reserved > slot_count)
 		return -EBUSY;
 	slots = kmalloc(slot_count * sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
 	for (u32 i = 0; i < used; i++)
-		slots[i] = *slot_at(pipe, pipe->head + i);
+		slots[i] = *pipe_slot_at(pipe, pipe->head + i);
 	kfree(pipe->slots);
 	pipe->slots = slots;
 	WRITE_ONCE(pipe->slot_count, slot_count);
@@ -521,6 +488,6 @@ long pipe_set_size(struct file *file, u64 size)
 	mutex_unlock(&pipe->lock);
 	if (error)
 		return error;
-	wake(&pipe->write_wait);
+	pipe_wake(&pipe->write_wait);
 	return slot_count * PAGE_SIZE;
 }
