@@ -25,88 +25,21 @@ const struct fdt *machine_tree(void)
 	return &tree;
 }
 
-static void note_extension(struct hart *hart, const char *name, size_t length)
-{
-	if (length == 1 && *name >= 'a' && *name <= 'z')
-		hart->letters |= 1u << (*name - 'a');
-	else if (length == 4 && !strncmp(name, "sstc", 4))
-		hart->features |= HART_SSTC;
-}
-
-/*
- * "rv64imafdc_zicsr_sstc": letters up to the first '_', then names (ISA naming, Unprivileged 27).
- */
-static void parse_isa_string(struct hart *hart, const char *isa)
-{
-	if (!string_starts_with(isa, "rv64"))
-		return;
-	for (isa += 4; *isa && *isa != '_'; isa++)
-		note_extension(hart, isa, 1);
-	while (*isa == '_') {
-		const char *name = ++isa;
-
-		while (*isa && *isa != '_')
-			isa++;
-		note_extension(hart, name, isa - name);
-	}
-}
-
-static void parse_isa(const struct fdt *tree, struct hart *hart)
-{
-	const char *name;
-
-	name = fdt_string(tree, hart->node, "riscv,isa");
-	if (name)
-		parse_isa_string(hart, name);
-	for (unsigned i = 0; (name = fdt_string_at(tree, hart->node, "riscv,isa-extensions", i));
-	     i++)
-		note_extension(hart, name, strlen(name));
-}
-
-/* A CPU node that supervisor mode can use: enabled, and with an MMU (monitor cores have none). */
-static bool usable(const struct fdt *tree, int node, u64 *id)
-{
-	const char *type = fdt_string(tree, node, "device_type");
-
-	return type && string_equal(type, "cpu") && fdt_enabled(tree, node) &&
-	       fdt_has(tree, node, "mmu-type") && !fdt_reg_local(tree, node, 0, id, NULL);
-}
-
 void harts_discover(void)
 {
-	const struct fdt *tree = machine_tree();
-	int cpus_node, node;
-	u64 id;
+	struct hart_description found[CPU_MAX];
 
 	if (hart_count)
 		return;
-	harts[0].id = boot_hart_id;
-	harts[0].node = -1;
-	hart_count = 1;
-	if (!tree)
-		return;
-	cpus_node = fdt_node_by_path(tree, "/cpus");
-	fdt_for_each_child(node, tree, cpus_node) {
-		struct hart *hart = &harts[hart_count];
-
-		if (!usable(tree, node, &id))
-			continue;
-		if (id == boot_hart_id)
-			hart = &harts[0];
-		else if (hart_count == CPU_MAX)
-			continue;
-		else
-			hart_count++;
-		hart->id = id;
-		hart->node = node;
-		parse_isa(tree, hart);
-	}
+	hart_count = harts_describe(machine_tree(), boot_hart_id, found, CPU_MAX);
+	for (unsigned i = 0; i < hart_count; i++)
+		harts[i].is = found[i];
 }
 
 bool harts_all_have(enum hart_feature feature)
 {
 	for (unsigned i = 0; i < hart_count; i++) {
-		if (!(harts[i].features & feature))
+		if (!(harts[i].is.features & feature))
 			return false;
 	}
 	return true;
@@ -142,7 +75,7 @@ unsigned long cpu_hwcap(void)
 	for (const char *letter = wanted; *letter; letter++)
 		mask |= 1u << (*letter - 'a');
 	for (unsigned i = 0; i < hart_count; i++)
-		common &= harts[i].letters;
+		common &= harts[i].is.letters;
 	return common & mask;
 }
 
@@ -181,11 +114,11 @@ size_t cpu_describe(unsigned index, char *buffer, size_t size)
 	size_t used;
 
 	used = scnprintf(buffer, size, "processor\t: %u\nhart\t\t: %lu\nisa\t\t: ", index,
-			 hart->id);
+			 hart->is.id);
 	if (tree)
-		used += describe_isa(tree, hart->node, buffer + used, size - used);
+		used += describe_isa(tree, hart->is.node, buffer + used, size - used);
 	used += scnprintf(buffer + used, size - used, "\nmmu\t\t: sv39\n");
-	model = tree ? fdt_string(tree, hart->node, "compatible") : NULL;
+	model = tree ? fdt_string(tree, hart->is.node, "compatible") : NULL;
 	if (model && !string_equal(model, "riscv"))
 		used += scnprintf(buffer + used, size - used, "uarch\t\t: %s\n", model);
 	used += scnprintf(buffer + used, size - used,

@@ -3,6 +3,7 @@
  * The harts that the device tree offers, by CPU number: 0 is the boot hart. Hart ids are arbitrary
  * and have holes.
  */
+#include "discover.h"
 #include <arch/mmu.h>
 #include <lib/cpumask.h>
 #include <lib/fdt.h>
@@ -10,13 +11,8 @@
 struct thread;
 struct trap_frame;
 
-enum hart_feature { HART_SSTC = 1 << 0 };
-
 struct hart {
-	unsigned long id; /* [const] SBI's hart id */
-	int node;	  /* [const] in the device tree; negative: not in it */
-	u32 letters;	  /* [const] single-letter extensions: bit 0 = a */
-	u32 features;	  /* [const] enum hart_feature */
+	struct hart_description is;			    /* [const] */
 	unsigned long vendor, architecture, implementation; /* [own cpu] set when it starts */
 
 	struct mmu_space *space;  /* [own cpu] what satp holds; NULL: the kernel's tables */

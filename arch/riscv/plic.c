@@ -17,7 +17,6 @@ enum {
 	PLIC_CONTEXT = 0x200000,
 	PLIC_CONTEXT_STRIDE = 0x1000,
 	PLIC_CLAIM = 4,
-	PLIC_CONTEXTS_MAX = 15872,
 };
 
 static u8 *plic;	      /* [const after boot] NULL: none */
@@ -77,31 +76,6 @@ void plic_interrupt(void)
 	}
 }
 
-/* The n-th entry of interrupts-extended is context n; no formula holds on all chips. */
-static void find_contexts(const struct fdt *tree, int node, unsigned *highest)
-{
-	struct fdt_interrupt interrupt;
-
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++)
-		contexts[cpu] = -1;
-	*highest = 0;
-	for (unsigned i = 0; i < PLIC_CONTEXTS_MAX; i++) {
-		int cpu_node;
-
-		if (fdt_interrupt(tree, node, i, &interrupt))
-			break;
-		cpu_node = fdt_parent(tree, interrupt.controller);
-		if (interrupt.controller < 0 || interrupt.cells[0] != INTERRUPT_EXTERNAL)
-			continue;
-		for (unsigned cpu = 0; cpu < hart_count; cpu++) {
-			if (harts[cpu].node >= 0 && harts[cpu].node == cpu_node) {
-				contexts[cpu] = (int)i;
-				*highest = i;
-			}
-		}
-	}
-}
-
 static void reset_contexts(void)
 {
 	for (unsigned line = 1; line <= line_count; line++)
@@ -117,29 +91,10 @@ static void reset_contexts(void)
 	}
 }
 
-static int find_node(const struct fdt *tree)
-{
-	static const char *const compatible[] = {
-		"sifive,plic-1.0.0",
-		"riscv,plic0",
-		"thead,c900-plic",
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(compatible); i++) {
-		int node;
-
-		fdt_for_each_compatible(node, tree, compatible[i]) {
-			if (fdt_enabled(tree, node))
-				return node;
-		}
-	}
-	return -ENODEV;
-}
-
 int plic_init(const struct fdt *tree)
 {
-	int node = find_node(tree);
-	unsigned highest;
+	int node = plic_find(tree), highest;
+	struct hart_description described[CPU_MAX];
 	u64 address, size;
 	u32 lines;
 
@@ -151,10 +106,12 @@ int plic_init(const struct fdt *tree)
 		log_error("plic: reg or riscv,ndev is missing or broken");
 		return -EINVAL;
 	}
-	find_contexts(tree, node, &highest);
-	size = MIN(size, (u64)PLIC_CONTEXT + (highest + 1) * PLIC_CONTEXT_STRIDE);
-	if (size < PLIC_CONTEXT + (highest + 1) * PLIC_CONTEXT_STRIDE) {
-		log_error("plic: reg is too small for context %u", highest);
+	for (unsigned cpu = 0; cpu < hart_count; cpu++)
+		described[cpu] = harts[cpu].is;
+	highest = plic_contexts(tree, node, described, hart_count, contexts);
+	size = MIN(size, PLIC_CONTEXT + ((u64)highest + 1) * PLIC_CONTEXT_STRIDE);
+	if (size < PLIC_CONTEXT + ((u64)highest + 1) * PLIC_CONTEXT_STRIDE) {
+		log_error("plic: reg is too small for context %d", highest);
 		return -EINVAL;
 	}
 	line_count = MIN(lines, (u32)IRQ_LINES_MAX - 1);

@@ -104,7 +104,7 @@ void sbi_set_timer(u64 ticks)
 
 void sbi_send_ipi(unsigned cpu)
 {
-	call(SBI_IPI, 0, 1, harts[cpu].id, 0, 0);
+	call(SBI_IPI, 0, 1, harts[cpu].is.id, 0, 0);
 }
 
 struct sbi_result sbi_hart_start(unsigned long hart, paddr_t entry, unsigned long argument)
@@ -116,14 +116,14 @@ struct sbi_result sbi_hart_start(unsigned long hart, paddr_t entry, unsigned lon
 static long remote_fence(unsigned long function, u64 cpus, vaddr_t start, size_t size)
 {
 	while (cpus) {
-		unsigned long base = harts[__builtin_ctzll(cpus)].id, mask = 0;
+		unsigned long base = harts[__builtin_ctzll(cpus)].is.id, mask = 0;
 
 		for (u64 left = cpus; left; left &= left - 1) {
 			unsigned cpu = __builtin_ctzll(left);
 
-			if (harts[cpu].id - base >= 64)
+			if (harts[cpu].is.id - base >= 64)
 				continue;
-			mask |= 1ul << (harts[cpu].id - base);
+			mask |= 1ul << (harts[cpu].is.id - base);
 			cpus &= ~(1ull << cpu);
 		}
 

@@ -59,8 +59,8 @@ void boot_hart_main(unsigned long hart, paddr_t tree, paddr_t image)
 	cpu_boot_thread.stack = (vaddr_t)boot_stack;
 	cpu_boot_thread.cpu = &cpus[0];
 	set_stack(&cpu_boot_thread);
-	harts[0].id = hart;
-	harts[0].node = -1;
+	harts[0].is.id = hart;
+	harts[0].is.node = -1;
 	sbi_init();
 	hart_init_registers();
 	hart_running(0);
@@ -84,14 +84,15 @@ int smp_start(unsigned cpu, struct thread *idle)
 	struct sbi_result result;
 
 	set_stack(idle);
-	hart_starts[cpu].id = harts[cpu].id;
+	hart_starts[cpu].id = harts[cpu].is.id;
 	store_release(&hart_starts[cpu].thread, idle);
 	/* The new hart must find all that was written so far. */
 	memory_barrier();
-	result = sbi_hart_start(harts[cpu].id, direct_unmap(secondary_start), (unsigned long)idle);
+	result = sbi_hart_start(harts[cpu].is.id, direct_unmap(secondary_start),
+				(unsigned long)idle);
 	if (!result.error)
 		return 0;
-	log_warning("smp: hart %lu does not start: SBI error %ld", harts[cpu].id, result.error);
+	log_warning("smp: hart %lu does not start: SBI error %ld", harts[cpu].is.id, result.error);
 	return -EIO;
 }
 
@@ -99,7 +100,7 @@ void secondary_hart_main(unsigned long hart)
 {
 	unsigned cpu = cpu_this()->index;
 
-	assert(harts[cpu].id == hart);
+	assert(harts[cpu].is.id == hart);
 	hart_init_registers();
 	hart_running(cpu);
 	harts[cpu].kernel_map_seen = READ_ONCE(kernel_map_generation);

@@ -46,14 +46,6 @@ void time_clear_event(void)
 	csr_clear(sie, BIT(INTERRUPT_TIMER));
 }
 
-/* `timebase-frequency` is in /cpus, or in each CPU's node in older trees. */
-static int find_frequency(const struct fdt *tree, u64 *frequency)
-{
-	if (!fdt_number(tree, fdt_node_by_path(tree, "/cpus"), "timebase-frequency", frequency))
-		return 0;
-	return fdt_number(tree, harts[0].node, "timebase-frequency", frequency);
-}
-
 /* @frequency × 2^EVENT_SHIFT / ns_per_second by long division, half of the bits at a time. */
 static u64 event_multiplier(u64 frequency)
 {
@@ -69,7 +61,8 @@ int timer_init_hardware(const struct fdt *tree)
 {
 	u64 frequency;
 
-	if (find_frequency(tree, &frequency) || frequency < 1000 || frequency > 8 * ns_per_second) {
+	if (timebase_describe(tree, &harts[0].is, &frequency) || frequency < 1000 ||
+	    frequency > 8 * ns_per_second) {
 		log_error("time: no usable timebase-frequency in /cpus");
 		return -EINVAL;
 	}

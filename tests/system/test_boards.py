@@ -1,0 +1,137 @@
+"""Real boards' device trees through Selene's own discovery code (tests/boards/describe.c), on the host."""
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+
+import harness
+from harness import TOP, Result, Test
+
+sys.path.insert(0, os.path.join(TOP, 'scripts', 'lib'))
+import firmware  # noqa: E402
+
+FLAGS = ['-std=gnu11', '-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all',
+         '-fno-strict-aliasing', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-Wno-sign-compare',
+         '-Iarch/include', '-Ikernel', '-I.', '-Iarch/host/include']
+SOURCES = ['tests/boards/describe.c', 'arch/riscv/discover.c', 'kernel/boot/discover.c',
+           'kernel/dev/device.c', 'kernel/dev/ns16550.c', 'kernel/dev/sifive_uart.c',
+           'kernel/lib/fdt*.c', 'kernel/lib/printf.c', 'kernel/lib/format.c', 'kernel/lib/string.c']
+
+JH7110 = '''\
+timebase: 4000000
+plic: c000000 lines 136
+hart: 1 context 2
+hart: 2 context 4
+hart: 3 context 6
+hart: 4 context 8
+isa: acdfim
+bank: 40000000-{end}
+reserved: 40000000-40300000
+serial: serial@10000000 ttyS line 32 shift 2 width 4 console
+'''
+FU540 = '''\
+timebase: 1000000
+plic: c000000 lines 53
+hart: 1 context 2
+hart: 2 context 4
+hart: 3 context 6
+hart: 4 context 8
+isa: acdfim
+bank: 80000000-280000000
+reserved: 80000000-80300000
+serial: serial@10010000 ttySIF line 4 shift 0 width 0 console
+serial: serial@10011000 ttySIF line 5 shift 0 width 0
+'''
+# Name: (tree of Debian's Linux, or (U-Boot package, FIT image, part), start of RAM, what must be found).
+TREES = {
+    'visionfive2-1.3b': ('starfive/jh7110-starfive-visionfive-2-v1.3b.dtb', 0x40000000,
+                         'model: StarFive VisionFive 2 v1.3B\n' + JH7110.format(end='140000000')),
+    'visionfive2-1.2a': ('starfive/jh7110-starfive-visionfive-2-v1.2a.dtb', 0x40000000,
+                         'model: StarFive VisionFive 2 v1.2A\n' + JH7110.format(end='140000000')),
+    'visionfive2-u-boot': (('u-boot-starfive', 'starfive_visionfive2/u-boot.itb', 2), 0x40000000,
+                           'model: \n' + JH7110.format(end='240000000')),
+    'star64': ('starfive/jh7110-pine64-star64.dtb', 0x40000000,
+               'model: Pine64 Star64\n' + JH7110.format(end='140000000')),
+    'mars': ('starfive/jh7110-milkv-mars.dtb', 0x40000000,
+             'model: Milk-V Mars\n' + JH7110.format(end='140000000')),
+    'visionfive1': ('starfive/jh7100-starfive-visionfive-v1.dtb', 0x80000000, '''\
+model: StarFive VisionFive V1
+timebase: 6250000
+plic: c000000 lines 133
+hart: 1 context 3
+hart: 0 context 1
+isa: acdfim
+bank: 80000000-280000000
+reserved: 80000000-80300000
+reserved: fa000000-fb000000
+reserved: 107a000000-107b000000
+serial: serial@12440000 ttyS line 73 shift 2 width 4 console
+'''),
+    'unleashed': ('sifive/hifive-unleashed-a00.dtb', 0x80000000, 'model: SiFive HiFive Unleashed A00\n' + FU540),
+    'unleashed-u-boot': (('u-boot-sifive', 'sifive_unleashed/u-boot.itb', 2), 0x80000000,
+                         'model: SiFive HiFive Unleashed A00\n' + FU540),
+    'icicle': ('microchip/mpfs-icicle-kit.dtb', 0x80000000, '''\
+model: Microchip PolarFire-SoC Icicle Kit
+timebase: 1000000
+plic: c000000 lines 186
+hart: 1 context 2
+hart: 2 context 4
+hart: 3 context 6
+hart: 4 context 8
+isa: acdfim
+bank: 80000000-c0000000
+bank: 1040000000-1080000000
+reserved: 80000000-80300000
+reserved: bfc00000-c0000000
+serial: serial@20100000 ttyS line 91 shift 2 width 4 console
+serial: serial@20102000 ttyS line 92 shift 2 width 4
+serial: serial@20104000 ttyS line 93 shift 2 width 4
+serial: serial@20106000 ttyS line 94 shift 2 width 4
+'''),
+}
+
+
+def describe_build(folder):
+    program = os.path.join(folder, 'describe')
+    sources = [path for pattern in SOURCES for path in sorted(glob.glob(os.path.join(TOP, pattern)))]
+    done = subprocess.run([os.environ.get('HOSTCC', 'gcc')] + FLAGS + ['-o', program] + sources, cwd=TOP,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return program, done.stdout if done.returncode else ''
+
+
+class TreesTest(Test):
+    """All boards in one test, so that the program is built once; each board counts."""
+
+    def command(self, kernel, report=None):
+        return ['tests/system/run', self.name]
+
+    def run(self, kernel, selene):
+        result = Result()
+        with tempfile.TemporaryDirectory(prefix='selene-boards-') as folder:
+            program, errors = describe_build(folder)
+            if errors:
+                return Result(0, 1, 0, [f'not ok {self.name}: does not build', errors])
+            names = [source for source, _, _ in TREES.values() if isinstance(source, str)]
+            trees = firmware.linux_trees(names)
+            for name, (source, ram, expected) in TREES.items():
+                path = os.path.join(folder, name + '.dtb')
+                if isinstance(source, str):
+                    with open(path, 'wb') as stream:
+                        stream.write(trees[source])
+                else:
+                    firmware.fit_part(firmware.uboot_file(*source[:2]), source[2], path)
+                done = subprocess.run([program, path, '1', hex(ram)], stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True)
+                if done.stdout == expected:
+                    result.passed += 1
+                    continue
+                result.failed += 1
+                result.lines.append(f'not ok {self.name} {name}')
+                came, wanted = done.stdout.splitlines(), expected.splitlines()
+                result.lines += [f'  missing: {line}' for line in wanted if line not in came]
+                result.lines += [f'  came:    {line}' for line in came if line not in wanted]
+        return result
+
+
+TESTS = [TreesTest('boards-trees', linux=False, seconds=300)]
