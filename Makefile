@@ -187,7 +187,7 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 ifneq ($(filter command%,$(origin DISPLAY)),)
 DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
 endif
-.PHONY: sdcard run-card run debug test test-host test-system test-linux bench check-layers format-check
+.PHONY: sdcard run-card run debug test test-host test-interleave test-long test-system test-linux bench check-layers format-check
 run: all
 	@scripts/setup run
 	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
@@ -212,6 +212,15 @@ test:
 test-host:
 	@scripts/setup test
 	@tests/host/run
+
+test-interleave:
+	@scripts/setup test
+	@tests/interleave/run
+
+# What make test does in a bounded form, to the end.
+test-long:
+	@scripts/setup test
+	@tests/interleave/run --complete --seconds 1800
 
 test-system: user kernel
 	@scripts/setup test
@@ -256,7 +265,8 @@ help:
 	@echo 'make sdcard        an SD card for BOARD=visionfive2|star64|mars|visionfive1|virt|sifive_u'
 	@echo 'make run-card      boot that card through U-Boot in QEMU: BOARD=virt|sifive_u'
 	@echo 'make debug         the same, waiting for gdb'
-	@echo 'make test          all tests; test-host, test-system: a part'
+	@echo 'make test          all tests; test-host, test-interleave, test-system: a part'
+	@echo 'make test-long     all interleavings of the memory manager'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'
 	@echo 'make profile       where the instructions of a row go: ROW=fork_exit'

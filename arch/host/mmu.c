@@ -66,7 +66,9 @@ pte_t *mmu_walk(struct mmu_space *space, vaddr_t address, bool create)
 
 			if (!frame)
 				return NULL;
-			*entry = (pte_t){ frame_address(frame) | PTE_USED };
+			if (!pte_cas(entry, (pte_t){ 0 },
+				     (pte_t){ frame_address(frame) | PTE_USED }))
+				frame_free_table(frame);
 		}
 		table = table_of(*entry);
 	}

@@ -27,7 +27,7 @@ static inline bool panic_in_progress(void)
 			panic("%s:%d: %s: impossible: %s", __FILE__, __LINE__, __func__,           \
 			      #condition);                                                         \
 	} while (0)
-#ifdef SELENE_DEBUG
+#if defined(SELENE_DEBUG) || defined(SELENE_ASSERT)
 #define assert(condition) BUG_ON(!(condition))
 #else
 #define assert(condition) ((void)sizeof(condition))

@@ -287,12 +287,10 @@ static int fault_object(struct fault *fault)
 	struct memory_object *object = mapping->object;
 	u64 index = mapping_index(mapping, fault->address);
 	struct frame *frame;
-	int error = -ENXIO;
+	int error;
 
 	mutex_lock(&object->lock);
-	if (index >= object->size / PAGE_SIZE + (object->size % PAGE_SIZE != 0))
-		goto out;
-	error = object_page_locked(object, index, true, &frame);
+	error = object_page_inside_locked(object, index, &frame);
 	if (error)
 		goto out;
 	if (BROKEN(RULE_2_FAULT_LOCKS_OBJECT))

@@ -227,18 +227,31 @@ static struct frame *page_find(struct memory_object *object, u64 index)
 
 static void drop_pages(struct memory_object *object, u64 first, u64 last);
 
-static int page_get(struct memory_object *object, u64 index, u64 wanted, struct frame **found)
+/* Where a page may be asked for: to write, also behind the end; a fault, only before it. */
+enum page_where { PAGE_ANYWHERE, PAGE_INSIDE };
+
+/* [object], dropped meanwhile: so the size is looked at whenever the page was not there at once. */
+static int page_get(struct memory_object *object, u64 index, u64 wanted, enum page_where where,
+		    struct frame **found)
 {
 	struct frame *frame;
 	int error;
 
 	for (;;) {
+		bool past;
+
 		frame = page_find(object, index);
+		past = index >= object_pages(object);
+		if (past && where == PAGE_INSIDE) {
+			if (frame)
+				frame_put(frame);
+			return -ENXIO;
+		}
 		if (frame) {
 			*found = frame;
 			return 0;
 		}
-		if (!object->operations->read_pages || index >= object_pages(object))
+		if (!object->operations->read_pages || past)
 			break;
 		error = object_read_run(object, index, wanted, found);
 		if (error != -EEXIST)
@@ -255,20 +268,21 @@ static int page_get(struct memory_object *object, u64 index, u64 wanted, struct 
 	return error;
 }
 
-int object_page_locked(struct memory_object *object, u64 index, bool create, struct frame **found)
+int object_page_inside_locked(struct memory_object *object, u64 index, struct frame **found)
 {
-	if (create)
-		return page_get(object, index, OBJECT_AROUND - index % OBJECT_AROUND, found);
-	*found = page_find(object, index);
-	return *found ? 0 : -ENOENT;
+	return page_get(object, index, OBJECT_AROUND - index % OBJECT_AROUND, PAGE_INSIDE, found);
 }
 
-int object_page(struct memory_object *object, u64 index, bool create, struct frame **frame)
+int object_page(struct memory_object *object, u64 index, bool create, struct frame **found)
 {
-	int error;
+	int error = 0;
 
 	mutex_lock(&object->lock);
-	error = object_page_locked(object, index, create, frame);
+	if (create)
+		error = page_get(object, index, OBJECT_AROUND - index % OBJECT_AROUND,
+				 PAGE_ANYWHERE, found);
+	else if (!(*found = page_find(object, index)))
+		error = -ENOENT;
 	mutex_unlock(&object->lock);
 	return error;
 }
@@ -278,7 +292,7 @@ int object_page_ahead(struct memory_object *object, u64 index, u64 wanted, struc
 	int error;
 
 	mutex_lock(&object->lock);
-	error = page_get(object, index, wanted, frame);
+	error = page_get(object, index, wanted, PAGE_ANYWHERE, frame);
 	mutex_unlock(&object->lock);
 	return error;
 }
@@ -303,7 +317,7 @@ int object_page_write(struct memory_object *object, u64 index, bool *whole, stru
 		if (!frame)
 			error = page_make(object, index, false, &frame);
 	} else {
-		error = page_get(object, index, 1, &frame);
+		error = page_get(object, index, 1, PAGE_ANYWHERE, &frame);
 	}
 	if (!error && object->operations->write_pages) {
 		error = frame->object == object ? object_page_make_dirty_locked(object, frame) : 0;
@@ -416,7 +430,7 @@ static void clear_tail(struct memory_object *object, u64 size)
 	struct frame *tail;
 
 	if (object->operations->write_pages) {
-		if (page_get(object, index, 1, &tail))
+		if (page_get(object, index, 1, PAGE_INSIDE, &tail))
 			return;
 		if (frame_has(tail, FRAME_WRITEBACK))
 			page_wait(object, tail, FRAME_WRITEBACK);

@@ -103,8 +103,11 @@ void object_destroy_pages(struct memory_object *object);
  * is missing; else -ENOENT. May sleep. -ENOMEM, -EIO. Past the size is the caller's affair.
  */
 int object_page(struct memory_object *object, u64 index, bool create, struct frame **frame);
-/* The same with the object locked; may drop and take the lock again while reading in. */
-int object_page_locked(struct memory_object *object, u64 index, bool create, struct frame **frame);
+/*
+ * For a fault: the same, made or read, with the object locked, which may be dropped meanwhile. -ENXIO:
+ * behind the end, by the size as it is when the page is found or made.
+ */
+int object_page_inside_locked(struct memory_object *object, u64 index, struct frame **frame);
 /*
  * The page at @index to be written to, made if need be and marked dirty beforehand (make_dirty()).
  * *@whole: all of it will be overwritten, so that it is not read in; cleared when it was there. Call

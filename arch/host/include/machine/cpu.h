@@ -1,4 +1,5 @@
 #pragma once
+#include <machine/step.h>
 
 extern struct thread *host_thread; /* running on the simulated CPU */
 extern bool host_interrupts_off;
@@ -38,6 +39,7 @@ static inline bool irq_enabled(void)
 
 static inline void cpu_relax(void)
 {
+	host_at(HOST_RELAX, NULL);
 }
 
 static inline void cpu_wait_for_interrupt(void)

@@ -1,4 +1,5 @@
 #pragma once
+#include <machine/step.h>
 /*
  * Entries: frame in bits 63:12, state in 9:8, PTE_USED and the rights of enum page_prot below.
  * Unlike RISC-V's on purpose. A table entry is PTE_USED | frame.
@@ -48,16 +49,19 @@ static inline enum page_state pte_state(pte_t pte)
 
 static inline pte_t pte_get(const pte_t *entry)
 {
+	host_at(HOST_ENTRY_READ, entry);
 	return (pte_t){ __atomic_load_n(&entry->value, __ATOMIC_ACQUIRE) };
 }
 
 static inline void pte_set(pte_t *entry, pte_t pte)
 {
+	host_at(HOST_ENTRY_WRITE, entry);
 	__atomic_store_n(&entry->value, pte.value, __ATOMIC_RELEASE);
 }
 
 static inline bool pte_cas(pte_t *entry, pte_t expected, pte_t pte)
 {
+	host_at(HOST_ENTRY_WRITE, entry);
 	return __atomic_compare_exchange_n(&entry->value, &expected.value, pte.value, false,
 					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }

@@ -1,0 +1,5 @@
+#pragma once
+#include "search.h"
+
+/* Ends with one without a name. */
+extern const struct scenario scenarios[];
