@@ -147,7 +147,9 @@ static void revoke(struct journal *journal, u64 block)
 		u32 room = journal->revoked_room ? journal->revoked_room * 2 : 64;
 		u64 *revoked = journal_memory(room * sizeof(*revoked));
 
-		memcpy(revoked, journal->revoked, journal->revoked_count * sizeof(*revoked));
+		if (journal->revoked_count)
+			memcpy(revoked, journal->revoked,
+			       journal->revoked_count * sizeof(*revoked));
 		kfree(journal->revoked);
 		journal->revoked = revoked;
 		journal->revoked_room = room;

@@ -172,7 +172,7 @@ static u32 take_snapshot(struct journal *journal, struct log_image *image, struc
 }
 
 /* Images one after the other into the log, in as few requests as its layout and end allow. */
-static int log_write(struct journal *journal, u32 position, struct block_segment *segments,
+static int images_write(struct journal *journal, u32 position, struct block_segment *segments,
 		     u32 count)
 {
 	int error = 0;
@@ -304,7 +304,7 @@ static int commit_once(struct journal *journal, bool held)
 	WRITE_ONCE(journal->running, sequence + 1);
 	if (!held)
 		journal_go(journal);
-	error = log_write(journal, journal->head, image.segments, image.count);
+	error = images_write(journal, journal->head, image.segments, image.count);
 	if (!error)
 		error = write_commit_block(journal, sequence,
 					   advance(journal, journal->head, image.count));

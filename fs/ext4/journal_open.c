@@ -41,16 +41,20 @@ int journal_super_write(struct journal *journal, u32 sequence, u32 start)
 
 static int extent_add(struct journal *journal, const struct ext4_run *run, u32 count)
 {
-	struct journal_extent *last = journal->extents + journal->extent_count - 1, *grown;
+	struct journal_extent *grown, *last;
 
-	if (journal->extent_count && last->start + last->count == run->start) {
-		last->count += count;
-		return 0;
+	if (journal->extent_count) {
+		last = &journal->extents[journal->extent_count - 1];
+		if (last->start + last->count == run->start) {
+			last->count += count;
+			return 0;
+		}
 	}
 	grown = kmalloc((journal->extent_count + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	memcpy(grown, journal->extents, journal->extent_count * sizeof(*grown));
+	if (journal->extent_count)
+		memcpy(grown, journal->extents, journal->extent_count * sizeof(*grown));
 	kfree(journal->extents);
 	journal->extents = grown;
 	grown[journal->extent_count++] = (struct journal_extent){ run->block, count, run->start };
@@ -202,7 +206,7 @@ static struct journal *journal_create(struct ext4 *ext4)
 	return NULL;
 }
 
-static void release(struct journal *journal)
+static void journal_release(struct journal *journal)
 {
 	if (journal->inode)
 		vnode_put(&journal->inode->vnode);
@@ -256,7 +260,7 @@ int journal_open(struct ext4 *ext4, bool writable)
 	ext4->journal = journal;
 	return 0;
 out:
-	release(journal);
+	journal_release(journal);
 	return error;
 }
 
@@ -312,5 +316,5 @@ void journal_free(struct ext4 *ext4)
 	list_for_each_entry_safe(freed, next_freed, &journal->freed, link)
 		kfree(freed);
 	ext4->journal = NULL;
-	release(journal);
+	journal_release(journal);
 }

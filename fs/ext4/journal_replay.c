@@ -51,7 +51,7 @@ u32 journal_tag_checksum(const struct journal *journal, u32 sequence, const void
 	return crc32c(crc32c(journal->seed, number, sizeof(number)), block, journal->block_size);
 }
 
-static int log_read(struct replay *replay, u32 position, u8 *to)
+static int block_of_log(struct replay *replay, u32 position, u8 *to)
 {
 	struct journal *journal = replay->journal;
 	u32 run;
@@ -194,7 +194,7 @@ static int replay_block(struct replay *replay, const struct tag *tag, u32 positi
 		return 0;
 	if (tag->block >= ext4->block_count)
 		return -EUCLEAN;
-	error = log_read(replay, position, replay->data);
+	error = block_of_log(replay, position, replay->data);
 	if (error)
 		return error;
 	if (!data_is_right(replay, tag)) {
@@ -247,7 +247,7 @@ static bool commit_is_right(const struct replay *replay)
 static int walk_block(struct replay *replay)
 {
 	struct journal *journal = replay->journal;
-	int error = log_read(replay, replay->position, replay->block);
+	int error = block_of_log(replay, replay->position, replay->block);
 	u32 type;
 
 	if (error)

@@ -295,9 +295,9 @@ static void init(struct ext4 *ext4, struct block_device *device)
 {
 	ext4->device = device;
 	strlcpy(ext4->name, device->name, sizeof(ext4->name));
-	mutex_init(&ext4->allocation, RANK_ALLOCATION);
-	mutex_init(&ext4->names, RANK_FILE_SYSTEM);
-	mutex_init(&ext4->orphans, RANK_FILE_SYSTEM);
+	mutex_init(&ext4->allocation, RANK_BITMAPS);
+	mutex_init(&ext4->names, RANK_INODES);
+	mutex_init(&ext4->orphans, RANK_INODES);
 	ext4_inode_table_init(ext4);
 	wait_queue_init(&ext4->gone);
 	wait_queue_init(&ext4->flusher_wait);

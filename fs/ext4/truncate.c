@@ -49,8 +49,9 @@ int ext4_truncate(struct ext4_inode *inode, u64 size)
 /* The rest of the last page was zeroed in memory: it must be so on disk when the file grows again. */
 static int write_tail(struct vnode *vnode, u64 size)
 {
+	bool whole = false;
 	struct frame *frame;
-	int error = object_page_write(vnode->object, size / PAGE_SIZE, false, &frame);
+	int error = object_page_write(vnode->object, size / PAGE_SIZE, &whole, &frame);
 
 	if (error)
 		return error;
@@ -151,12 +152,13 @@ static int preallocate(struct ext4_inode *inode, u64 block, u64 end)
 
 static int zero_part(struct vnode *vnode, u64 start, u64 end)
 {
+	bool whole = false;
 	struct frame *frame;
 	int error;
 
 	if (start >= end || start >= vnode->size)
 		return 0;
-	error = object_page_write(vnode->object, start / PAGE_SIZE, false, &frame);
+	error = object_page_write(vnode->object, start / PAGE_SIZE, &whole, &frame);
 	if (error)
 		return error;
 	memset((u8 *)frame_data(frame) + start % PAGE_SIZE, 0, end - start);
