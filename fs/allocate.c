@@ -7,7 +7,7 @@
 #include <proc/process.h>
 #include <sched/cpu.h>
 
-enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2 };
+enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
 
 /* The part of one page, when it is there. */
 static void zero_part(struct vnode *vnode, u64 start, u64 end)
@@ -73,6 +73,27 @@ static int allocate_locked(struct vnode *vnode, u64 start, u64 size, bool keep_s
 	return error;
 }
 
+/* Of the size and type of @vnode nothing is known yet. */
+static bool modes_known(const struct vnode *vnode, int mode)
+{
+	int known = FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE;
+
+	if (vnode && vnode->operations->allocate)
+		known |= FALLOC_ZERO_RANGE;
+	return !(mode & ~known) && mode != FALLOC_PUNCH_HOLE &&
+	       (mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE)) !=
+		       (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE);
+}
+
+static int allocate_blocks(struct vnode *vnode, int mode, u64 start, u64 size)
+{
+	u64 end = start + size;
+
+	if (!(mode & FALLOC_KEEP_SIZE) && end > vnode->size && end > process_limit(RLIMIT_FSIZE))
+		return -EFBIG;
+	return vnode->operations->allocate(vnode, mode, start, size);
+}
+
 int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 {
 	struct vnode *vnode = file->vnode;
@@ -81,7 +102,7 @@ int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 
 	if (offset < 0 || size <= 0)
 		return -EINVAL;
-	if (mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE) || mode == FALLOC_PUNCH_HOLE)
+	if (!modes_known(vnode, mode))
 		return -EOPNOTSUPP;
 	if (!file_writable(file))
 		return -EBADF;
@@ -99,7 +120,9 @@ int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 		error = seal_check_size(vnode, end);
 	if (error)
 		goto out;
-	if (mode & FALLOC_PUNCH_HOLE)
+	if (vnode->operations->allocate)
+		error = allocate_blocks(vnode, mode, offset, size);
+	else if (mode & FALLOC_PUNCH_HOLE)
 		punch(vnode, offset, end);
 	else
 		error = allocate_locked(vnode, offset, size, mode & FALLOC_KEEP_SIZE);

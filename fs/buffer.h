@@ -15,14 +15,15 @@
 #include <lib/list.h>
 
 struct buffer {
-	struct block_device *device;   /* [const] */
-	u64 block;		       /* [const] in units of size */
-	u32 size;		       /* [const] bytes: a power of two, 512 … PAGE_SIZE */
-	struct atomic32 flags;	       /* the cache's */
-	void *data;		       /* [const] size bytes in the direct map */
-	struct atomic32 references;    /* 0: idle, kept while there is memory */
-	int error;		       /* [atomic] of the last write-back, for buffer_sync() */
-	void *private;		       /* the journal's; NULL in a new buffer */
+	struct block_device *device; /* [const] */
+	u64 block;		     /* [const] in units of size */
+	u32 size;		     /* [const] bytes: a power of two, 512 … PAGE_SIZE */
+	struct atomic32 flags;	     /* the cache's */
+	void *data;		     /* [const] size bytes in the direct map */
+	struct atomic32 references;  /* 0: idle, kept while there is memory */
+	int error;		     /* [atomic] of the last write-back, for buffer_sync() */
+	void *private;		     /* the journal's; NULL in a new buffer */
+	bool verified; /* [owner] the contents have been checked; false after each read */
 	struct list_node journal_link; /* the journal's */
 	struct list_node hash_link;    /* [hash] */
 	struct list_node lru_link;     /* [lru] idle and clean, or dirty */

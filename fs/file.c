@@ -188,7 +188,9 @@ static s64 seek_data(struct vnode *vnode, u64 offset, bool hole)
 
 	if (offset >= size)
 		return -ENXIO;
-	if (!object || object->operations->fill)
+	if (vnode->operations->seek_data)
+		return vnode->operations->seek_data(vnode, offset, hole);
+	if (!object || object->operations->fill || object->operations->read_pages)
 		return hole ? size : offset;
 	mutex_lock(&object->lock);
 	if (!hole) {

@@ -124,6 +124,14 @@ struct vnode_operations {
 	 * vnode is not locked.
 	 */
 	int (*sync)(struct vnode *vnode, bool data_only);
+	/*
+	 * fallocate(2) of file systems with blocks; see fallocate(2) for @mode. Checks of types and limits
+	 * are the VFS's. It sets the size unless told to keep it. -ENOSPC, -EFBIG, -EOPNOTSUPP (@mode).
+	 * The vnode is locked exclusively. Optional.
+	 */
+	int (*allocate)(struct vnode *vnode, int mode, u64 start, u64 size);
+	/* lseek(2) with SEEK_DATA or (@hole) SEEK_HOLE: the position, or -ENXIO. Optional. */
+	s64 (*seek_data)(struct vnode *vnode, u64 offset, bool hole);
 	/* The last reference is gone: free the data when links are 0, then the vnode. May sleep. */
 	void (*release)(struct vnode *vnode);
 };

@@ -196,7 +196,8 @@ static int free_piece(struct ext4 *ext4, struct journal_handle *handle, u32 grou
 		return error;
 	if (bitmap_next_zero(bitmap->data, bit + count, bit) < bit + count) {
 		buffer_put(bitmap);
-		return ext4_corrupt(ext4, "group %u: blocks from %u on are freed twice", group, bit);
+		return ext4_corrupt(ext4, "group %u: blocks from %u on are freed twice", group,
+				    bit);
 	}
 	error = ext4_block_changed(ext4, handle, ext4_descriptor_buffer(ext4, group),
 				   EXT4_DESCRIPTORS, 0);
@@ -224,10 +225,8 @@ static void forget_buffers(struct ext4 *ext4, u64 start, u32 count)
 	for (u32 i = 0; i < count; i++) {
 		struct buffer *buffer = buffer_find(ext4->device, start + i, ext4->block_size);
 
-		if (!buffer)
-			continue;
-		buffer_forget(buffer);
-		buffer_put(buffer);
+		if (buffer)
+			buffer_forget(buffer);
 	}
 }
 

@@ -157,6 +157,11 @@ void ext4_delayed_drop(struct ext4_inode *inode, u64 first, u64 last)
 		ext4_promise_drop(ext4, pages * (PAGE_SIZE >> ext4->block_shift));
 }
 
+void ext4_drop_dirty(struct memory_object *object, u64 index)
+{
+	ext4_delayed_drop(container_of(object, struct ext4_inode, object), index, index);
+}
+
 u64 ext4_delayed_next(struct ext4_inode *inode, u64 index)
 {
 	struct rb_node *node = rb_find_from(&inode->delayed, &index, compare);

@@ -164,6 +164,8 @@ static int add_linear(struct journal_handle *handle, struct ext4_inode *director
 	if (error)
 		return error;
 	error = ext4_entry_add(directory, buffer, name, length, ino, mode);
+	if (!error)
+		error = ext4_directory_changed(handle, directory, buffer, number);
 	buffer_put(buffer);
 	return error;
 }
@@ -199,14 +201,15 @@ int ext4_directory_make(struct journal_handle *handle, struct ext4_inode *made, 
 	dotdot->name_length = 2;
 	dotdot->name[0] = dotdot->name[1] = '.';
 	dot->type = dotdot->type = ext4_entry_type(ext4, S_IFDIR);
+	error = ext4_directory_changed(handle, made, buffer, number);
 	buffer_put(buffer);
-	return 0;
+	return error;
 }
 
 static bool is_dots(const struct ext4_entry *entry)
 {
-	return entry->name[0] == '.' && (entry->name_length == 1 ||
-					 (entry->name_length == 2 && entry->name[1] == '.'));
+	return entry->name[0] == '.' &&
+	       (entry->name_length == 1 || (entry->name_length == 2 && entry->name[1] == '.'));
 }
 
 /* Does the block hold a name but "." and ".."? */

@@ -42,7 +42,8 @@ bool ext4_entry_valid(const struct ext4_inode *directory, const void *block, u32
 
 static int entry_wrong(struct ext4_inode *directory, u64 block, u32 offset)
 {
-	return ext4_corrupt(ext4_of_inode(directory), "directory %lu: block %lu: entry at %u is wrong",
+	return ext4_corrupt(ext4_of_inode(directory),
+			    "directory %lu: block %lu: entry at %u is wrong",
 			    (unsigned long)directory->vnode.ino, (unsigned long)block, offset);
 }
 
@@ -56,7 +57,8 @@ int ext4_entry_search(struct ext4_inode *directory, struct buffer *buffer, const
 
 		if (!ext4_entry_valid(directory, buffer->data, offset, size))
 			return entry_wrong(directory, buffer->block, offset);
-		if (entry->ino && entry->name_length == length && !memcmp(entry->name, name, length)) {
+		if (entry->ino && entry->name_length == length &&
+		    !memcmp(entry->name, name, length)) {
 			*found = entry;
 			return 1;
 		}

@@ -1,7 +1,7 @@
 /* What is wrong on disk: said, noted, and kept from spreading. */
 #include <debug/log.h>
-#include <dev/block.h>
 #include <debug/panic.h>
+#include <dev/block.h>
 #include <fs/ext4/ext4.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
@@ -14,7 +14,7 @@ int ext4_writable(struct ext4 *ext4)
 
 void ext4_stop(struct ext4 *ext4, int error, const char *what)
 {
-	if (__atomic_exchange_n(&ext4->failed, true, __ATOMIC_ACQ_REL))
+	if (atomic_exchange_value(&ext4->failed, 1))
 		return;
 	log_error("%s: %s (error %d): read-only from now on", ext4->name, what, error);
 }
@@ -25,7 +25,7 @@ static void note(struct ext4 *ext4)
 	struct ext4_super *super;
 
 	if (!ext4->super || ext4->system.read_only || !ext4->system.root ||
-	    __atomic_exchange_n(&ext4->noted, true, __ATOMIC_ACQ_REL))
+	    atomic_exchange_value(&ext4->noted, 1))
 		return;
 	super = ext4->super;
 	super->state |= EXT4_STATE_ERRORS;

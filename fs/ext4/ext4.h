@@ -30,44 +30,44 @@ struct ext4_group {
 struct ext4 {
 	struct file_system system;
 	struct block_device *device;
-	struct journal *journal;       /* [const] NULL: none */
-	char name[32];		       /* [const] the device's, for messages */
-	u32 block_size, block_shift;   /* [const] */
-	u32 inode_size;		       /* [const] */
-	u32 blocks_per_group;	       /* [const] */
-	u32 inodes_per_group;	       /* [const] */
-	u32 descriptor_size;	       /* [const] */
-	u32 first_data_block;	       /* [const] */
-	u32 group_count, inode_count;  /* [const] */
-	u64 block_count;	       /* [const] */
-	u64 overhead;		       /* [const] blocks of metadata, for statfs */
-	u32 checksum_seed;	       /* [const] */
-	bool checksums, group_sums;    /* [const] metadata_csum; uninit_bg's older form */
-	bool extents, indexed;	       /* [const] what new files and directories use */
-	bool hash_unsigned;	       /* [const] */
-	u32 groups_per_flex;	       /* [const] */
-	struct buffer *super_buffer;   /* [const] held */
-	struct ext4_super *super;      /* counts: [allocation]; orphans: [orphans] */
-	struct buffer **descriptors;   /* [const] all held */
-	struct ext4_group *groups;     /* [const] the array */
-	struct mutex allocation;       /* bitmaps, descriptors, counts */
-	u64 free_blocks, free_inodes;  /* [allocation; atomic read] */
-	u64 directories;	       /* [allocation] */
-	u64 promised;		       /* [allocation] blocks that delayed pages will need */
-	u64 *scratch;		       /* [allocation] one block */
-	bool counts_changed;	       /* [allocation] the super block is behind */
-	struct mutex names;	       /* which inodes are in memory */
-	struct radix inodes;	       /* [names] number → struct ext4_inode */
-	struct wait_queue gone;	       /* an inode has left the table */
+	struct journal *journal;      /* [const] NULL: none */
+	char name[32];		      /* [const] the device's, for messages */
+	u32 block_size, block_shift;  /* [const] */
+	u32 inode_size;		      /* [const] */
+	u32 blocks_per_group;	      /* [const] */
+	u32 inodes_per_group;	      /* [const] */
+	u32 descriptor_size;	      /* [const] */
+	u32 first_data_block;	      /* [const] */
+	u32 group_count, inode_count; /* [const] */
+	u64 block_count;	      /* [const] */
+	u64 overhead;		      /* [const] blocks of metadata, for statfs */
+	u32 checksum_seed;	      /* [const] */
+	bool checksums, group_sums;   /* [const] metadata_csum; uninit_bg's older form */
+	bool extents, indexed;	      /* [const] what new files and directories use */
+	bool hash_unsigned;	      /* [const] */
+	u32 groups_per_flex;	      /* [const] */
+	struct buffer *super_buffer;  /* [const] held */
+	struct ext4_super *super;     /* counts: [allocation]; orphans: [orphans] */
+	struct buffer **descriptors;  /* [const] all held */
+	struct ext4_group *groups;    /* [const] the array */
+	struct mutex allocation;      /* bitmaps, descriptors, counts */
+	u64 free_blocks, free_inodes; /* [allocation; atomic read] */
+	u64 directories;	      /* [allocation] */
+	u64 promised;		      /* [allocation] blocks that delayed pages will need */
+	u64 *scratch;		      /* [allocation] one block */
+	bool counts_changed;	      /* [allocation] the super block is behind */
+	struct mutex names;	      /* which inodes are in memory */
+	struct radix inodes;	      /* [names] number → struct ext4_inode */
+	struct wait_queue gone;	      /* an inode has left the table */
 	struct mutex orphans;
-	struct list_node orphan_list;  /* [orphans] newest first, as on disk */
-	u32 error_policy;	       /* [const] EXT4_ERRORS_* */
-	bool failed;		       /* [atomic] no more changes */
-	bool noted;		       /* [atomic] the super block says so */
-	bool writing;		       /* [mount] it was mounted for writing, and not finished */
-	struct atomic32 generation;    /* of new inodes */
-	struct thread *flusher;	       /* commits every few seconds; NULL where there are no threads */
-	bool stopping;		       /* [atomic] */
+	struct list_node orphan_list; /* [orphans] newest first, as on disk */
+	u32 error_policy;	      /* [const] EXT4_ERRORS_* */
+	u32 failed;		      /* [atomic] no more changes */
+	u32 noted;		      /* [atomic] the super block says so */
+	bool writing;		      /* [mount] it was mounted for writing, and not finished */
+	struct atomic32 generation;   /* of new inodes */
+	struct thread *flusher; /* commits every few seconds; NULL where there are no threads */
+	bool stopping;		/* [atomic] */
 	struct wait_queue flusher_wait;
 };
 
@@ -107,7 +107,7 @@ struct ext4_inode {
 	u32 orphan_next;	      /* [orphans] as on disk */
 	u32 transaction;	      /* [atomic] the last that changed it */
 	u32 deleted_at;		      /* [vnode] seconds, once it is gone */
-	bool fresh;		      /* [vnode] never stored: what its place on disk holds is void */
+	bool fresh; /* [vnode] never stored: what its place on disk holds is void */
 };
 
 static inline struct ext4 *ext4_of(const struct vnode *vnode)
@@ -277,7 +277,7 @@ int ext4_inode_store(struct journal_handle *handle, struct ext4_inode *inode);
 int ext4_inode_store_if_changed(struct ext4_inode *inode, bool times);
 int ext4_inodes_store_all(struct ext4 *ext4);
 void ext4_vnode_release(struct vnode *vnode);
-void ext4_inode_drop(struct ext4_inode *inode); /* out of the table, and freed */
+void ext4_inode_free_memory(struct ext4_inode *inode);
 struct ext4_raw_inode *ext4_raw_of(struct ext4_inode *inode, struct buffer *buffer);
 int ext4_raw_read(struct ext4_inode *inode, struct buffer **buffer);
 int ext4_change(struct vnode *vnode, const struct vnode_change *change);
@@ -344,6 +344,7 @@ extern const struct object_operations ext4_object_operations;
 int ext4_truncate(struct ext4_inode *inode, u64 size);
 /* Page @index will be written: promise blocks where it has none. The object is locked. */
 int ext4_make_dirty(struct memory_object *object, u64 index);
+void ext4_drop_dirty(struct memory_object *object, u64 index);
 void ext4_delayed_drop(struct ext4_inode *inode, u64 first, u64 last);
 /* [map] The first delayed page from @index on; ~0: none. */
 u64 ext4_delayed_next(struct ext4_inode *inode, u64 index);
@@ -353,7 +354,8 @@ s64 ext4_seek_data(struct vnode *vnode, u64 offset, bool hole);
 
 /* ---- xattr.c ---- */
 ssize_t ext4_xattr_get(struct vnode *vnode, const char *name, void *buffer, size_t size);
-int ext4_xattr_set(struct vnode *vnode, const char *name, const void *value, size_t size, int flags);
+int ext4_xattr_set(struct vnode *vnode, const char *name, const void *value, size_t size,
+		   int flags);
 ssize_t ext4_xattr_list(struct vnode *vnode, char *buffer, size_t size);
 /* The inode is going: drop its block. */
 int ext4_xattr_free(struct journal_handle *handle, struct ext4_inode *inode);

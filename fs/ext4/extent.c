@@ -68,8 +68,7 @@ static bool leaf_is_sane(const struct ext4 *ext4, const struct ext4_extent_heade
 		const struct ext4_extent *extent = &extents(header)[i];
 		u32 length = length_of(extent);
 
-		if (!length || extent->block < next ||
-		    extent->block + (u64)length > 0xffffffff ||
+		if (!length || extent->block < next || extent->block + (u64)length > 0xffffffff ||
 		    !ext4_blocks_valid(ext4, start_of(extent), length))
 			return false;
 		next = extent->block + (u64)length;
@@ -229,7 +228,8 @@ int ext4_extent_lookup(struct ext4_inode *inode, u32 block, struct ext4_run *run
 		u32 next = next_start(&path, at);
 
 		/* A tree whose levels disagree would make no progress. */
-		*run = (struct ext4_run){ .block = block, .count = next > block ? next - block : 1 };
+		*run = (struct ext4_run){ .block = block,
+					  .count = next > block ? next - block : 1 };
 	}
 	path_release(&path);
 	return 0;
@@ -261,7 +261,8 @@ static int tree_block_allocate(struct journal_handle *handle, struct ext4_inode 
 	struct ext4 *ext4 = ext4_of_inode(inode);
 	u64 start;
 	u32 count = 1;
-	int error = ext4_blocks_allocate(ext4, handle, ext4_map_goal(inode, 0), &count, true, &start);
+	int error =
+		ext4_blocks_allocate(ext4, handle, ext4_map_goal(inode, 0), &count, true, &start);
 
 	if (!error)
 		error = ext4_block_new(ext4, start, buffer);
@@ -381,8 +382,7 @@ static bool merge_left(struct level *leaf, const struct ext4_run *run)
 
 	set_start(&added, run->start);
 	set_length(&added, run->count, run->unwritten);
-	if (leaf->at < 0 ||
-	    !joins(left->block, start_of(left), length, is_unwritten(left), &added))
+	if (leaf->at < 0 || !joins(left->block, start_of(left), length, is_unwritten(left), &added))
 		return false;
 	length += run->count;
 	set_length(left, length, run->unwritten);

@@ -19,11 +19,11 @@ enum {
 };
 
 static const char *const incompat_names[32] = {
-	[0] = "compression",	[3] = "journal_dev", [8] = "mmp",	    [10] = "ea_inode",
-	[12] = "dirdata",	[15] = "inline_data", [16] = "encrypt", [17] = "casefold",
+	[0] = "compression", [3] = "journal_dev",  [8] = "mmp",	     [10] = "ea_inode",
+	[12] = "dirdata",    [15] = "inline_data", [16] = "encrypt", [17] = "casefold",
 };
 static const char *const ro_names[32] = {
-	[7] = "snapshot", [8] = "quota",   [9] = "bigalloc",	  [11] = "replica",
+	[7] = "snapshot",   [8] = "quota",    [9] = "bigalloc",	      [11] = "replica",
 	[12] = "read-only", [13] = "project", [14] = "shared_blocks", [15] = "verity",
 };
 

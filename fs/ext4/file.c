@@ -246,16 +246,15 @@ static int write_pages(struct memory_object *object, u64 index, struct frame *co
 
 static void object_release(struct memory_object *object)
 {
-	struct ext4_inode *inode = container_of(object, struct ext4_inode, object);
-
 	object_destroy_pages(object);
-	ext4_inode_drop(inode);
+	ext4_inode_free_memory(container_of(object, struct ext4_inode, object));
 }
 
 const struct object_operations ext4_object_operations = {
 	.read_pages = read_pages,
 	.write_pages = write_pages,
 	.make_dirty = ext4_make_dirty,
+	.drop_dirty = ext4_drop_dirty,
 	.first_dirty = writeback_object_dirty,
 	.release = object_release,
 };

@@ -1,6 +1,6 @@
 /* A thread per mounted file system: what has changed is on disk a few seconds later. */
-#include <debug/log.h>
 #include <arch/time.h>
+#include <debug/log.h>
 #include <fs/ext4/journal_internal.h>
 #include <lib/errno.h>
 #include <sched/thread.h>

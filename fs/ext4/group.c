@@ -43,8 +43,7 @@ u32 ext4_group_blocks(const struct ext4 *ext4, u32 group)
 #define FIELD(type, name)                                                                          \
 	type ext4_group_##name(const struct ext4 *ext4, const struct ext4_descriptor *descriptor)
 #define JOIN(name, shift)                                                                          \
-	(descriptor->name##_low |                                                                  \
-	 (wide(ext4) ? (u64)descriptor->name##_high << (shift) : (u64)0))
+	(descriptor->name##_low | (wide(ext4) ? (u64)descriptor->name##_high << (shift) : (u64)0))
 
 FIELD(u64, block_bitmap)
 {
@@ -113,7 +112,8 @@ bool ext4_group_has_super(const struct ext4 *ext4, u32 group)
 		       group == ext4->super->backup_groups[1];
 	if (group == 1 || !ext4_has_ro_compat(ext4, EXT4_RO_SPARSE_SUPER))
 		return true;
-	return group % 2 && (is_power_of(group, 3) || is_power_of(group, 5) || is_power_of(group, 7));
+	return group % 2 &&
+	       (is_power_of(group, 3) || is_power_of(group, 5) || is_power_of(group, 7));
 }
 
 /* With meta_bg, a block of descriptors lies in the first, second and last of the groups it describes. */
@@ -125,8 +125,7 @@ u32 ext4_group_head(const struct ext4 *ext4, u32 group)
 
 	if (ext4_has_incompat(ext4, EXT4_INCOMPAT_META_BG)) {
 		if (meta >= ext4->super->first_meta_group)
-			return has_super +
-			       (in_meta <= 1 || in_meta == per_block(ext4) - 1);
+			return has_super + (in_meta <= 1 || in_meta == per_block(ext4) - 1);
 		blocks = ext4->super->first_meta_group;
 	}
 	return has_super ? 1 + blocks + ext4->super->reserved_descriptor_blocks : 0;
@@ -217,7 +216,8 @@ static bool block_bitmap_sane(struct ext4 *ext4, u32 group, const u64 *bitmap)
 	u32 sum;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
-		if (own[i] >= first && own[i] < first + blocks && !bitmap_test(bitmap, own[i] - first))
+		if (own[i] >= first && own[i] < first + blocks &&
+		    !bitmap_test(bitmap, own[i] - first))
 			return false;
 	if (!ext4->checksums)
 		return true;
@@ -241,6 +241,7 @@ int ext4_block_bitmap(struct ext4 *ext4, u32 group, struct buffer **bitmap)
 		error = ext4_block_new(ext4, block, bitmap);
 		if (!error)
 			make_block_bitmap(ext4, group, (*bitmap)->data);
+		state->blocks_checked = true;
 		return error;
 	}
 	error = ext4_block_read(ext4, block, bitmap);
@@ -285,6 +286,7 @@ int ext4_inode_bitmap(struct ext4 *ext4, u32 group, struct buffer **bitmap)
 		memset((*bitmap)->data, 0, ext4->block_size);
 		bitmap_set_range((*bitmap)->data, ext4->inodes_per_group,
 				 bits - ext4->inodes_per_group);
+		state->inodes_checked = true;
 		return 0;
 	}
 	error = ext4_block_read(ext4, block, bitmap);
@@ -337,7 +339,8 @@ static int check_descriptor(struct ext4 *ext4, u32 group)
 
 void ext4_groups_unload(struct ext4 *ext4)
 {
-	for (u32 i = 0; ext4->descriptors && i < DIV_ROUND_UP(ext4->group_count, per_block(ext4)); i++)
+	for (u32 i = 0; ext4->descriptors && i < DIV_ROUND_UP(ext4->group_count, per_block(ext4));
+	     i++)
 		if (ext4->descriptors[i])
 			buffer_put(ext4->descriptors[i]);
 	for (u32 i = 0; ext4->groups && i < ext4->group_count; i++)

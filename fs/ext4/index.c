@@ -168,8 +168,8 @@ static int probe_next(struct ext4_inode *directory, struct probe *probe, u32 *ha
 	while (probe->levels > level + 1)
 		buffer_put(probe->frames[--probe->levels].buffer);
 	while (probe->levels < depth) {
-		int error = frame_read(directory, probe,
-				       child_of(&probe->frames[probe->levels - 1]));
+		int error =
+			frame_read(directory, probe, child_of(&probe->frames[probe->levels - 1]));
 
 		if (error)
 			return error;
@@ -320,8 +320,10 @@ static int leaf_split(struct journal_handle *handle, struct ext4_inode *director
 	memcpy(copy, leaf->data, ext4->block_size);
 	leaf_pack(ext4, copy, list, split, count, buffer->data);
 	leaf_pack(ext4, copy, list, 0, split, leaf->data);
+	error = ext4_directory_changed(handle, directory, buffer, number);
 	buffer_put(buffer);
-	error = ext4_directory_changed(handle, directory, leaf, leaf_number);
+	if (!error)
+		error = ext4_directory_changed(handle, directory, leaf, leaf_number);
 	if (!error)
 		error = index_insert(handle, directory, &probe->frames[probe->levels - 1], hash,
 				     number);
@@ -348,8 +350,7 @@ static int node_make(struct journal_handle *handle, struct ext4_inode *directory
 	fake = buffer->data;
 	fake->length = (u16)ext4->block_size;
 	entries = (struct ext4_index_entry *)((u8 *)buffer->data + NODE_OFFSET);
-	memcpy(entries, &from->entries[first],
-	       (count_of(from)->count - first) * sizeof(*entries));
+	memcpy(entries, &from->entries[first], (count_of(from)->count - first) * sizeof(*entries));
 	count = (struct ext4_index_count *)entries;
 	count->limit = (u16)limit_of(ext4, false);
 	count->count = (u16)(count_of(from)->count - first);
@@ -475,7 +476,10 @@ int ext4_index_make(struct journal_handle *handle, struct ext4_inode *directory)
 			list[to++] = list[i];
 	}
 	leaf_pack(ext4, parent.buffer->data, list, 0, count, buffer->data);
+	error = ext4_directory_changed(handle, directory, buffer, number);
 	buffer_put(buffer);
+	if (error)
+		goto out_parent;
 	parent.entry->length = (u16)(ext4->block_size - ext4_entry_length(1));
 	info = info_of(parent.buffer);
 	memset(info, 0, ext4->block_size - INFO_OFFSET);

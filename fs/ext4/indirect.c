@@ -125,7 +125,8 @@ static int pointers_allocate(struct journal_handle *handle, struct ext4_inode *i
 	struct ext4 *ext4 = ext4_of_inode(inode);
 	u32 count = 1;
 	u64 start;
-	int error = ext4_blocks_allocate(ext4, handle, ext4_map_goal(inode, 0), &count, true, &start);
+	int error =
+		ext4_blocks_allocate(ext4, handle, ext4_map_goal(inode, 0), &count, true, &start);
 
 	if (!error)
 		error = ext4_block_new(ext4, start, buffer);

@@ -68,7 +68,8 @@ int ext4_inline_find(struct ext4_inode *directory, const char *name, size_t leng
 		return error;
 	error = -ENOENT;
 	while (error && next_entry(directory, data, size, &at, &entry)) {
-		if (entry->ino && entry->name_length == length && !memcmp(entry->name, name, length)) {
+		if (entry->ino && entry->name_length == length &&
+		    !memcmp(entry->name, name, length)) {
 			*ino = entry->ino;
 			error = 0;
 		}

@@ -111,8 +111,7 @@ static bool has_field(const struct ext4 *ext4, const struct ext4_raw_inode *raw,
 	return ext4->inode_size > EXT4_OLD_INODE_SIZE &&
 	       (size_t)EXT4_OLD_INODE_SIZE + raw->extra_size >= end;
 }
-#define HAS(field)                                                                                 \
-	has_field(ext4, raw, offsetof(struct ext4_raw_inode, field) + sizeof(raw->field))
+#define HAS(field) has_field(ext4, raw, offsetof(struct ext4_raw_inode, field) + sizeof(raw->field))
 
 static u64 blocks_from(const struct ext4 *ext4, const struct ext4_raw_inode *raw)
 {
@@ -130,7 +129,8 @@ static u64 device_from(const struct ext4_raw_inode *raw)
 
 	if (old)
 		return DEVICE_NUMBER((u64)old >> 8 & 0xff, (u64)old & 0xff);
-	return DEVICE_NUMBER((u64)(new >> 8) & 0xfff, ((u64)new & 0xff) | ((u64)new >> 12 & 0xfff00));
+	return DEVICE_NUMBER((u64)(new >> 8) & 0xfff,
+			     ((u64) new & 0xff) | ((u64) new >> 12 & 0xfff00));
 }
 
 static void fields_from(struct ext4_inode *inode, const struct ext4_raw_inode *raw)
@@ -161,8 +161,8 @@ static void fields_from(struct ext4_inode *inode, const struct ext4_raw_inode *r
 		inode->xattr_block |= (u64)raw->acl_high << 32;
 	inode->extra_size = ext4->inode_size > EXT4_OLD_INODE_SIZE ? raw->extra_size : 0;
 	inode->orphan_next = raw->deletion;
-	inode->stored = (struct ext4_stored){ vnode->mode,   vnode->links,  vnode->uid,
-					      vnode->gid,    vnode->blocks, vnode->times };
+	inode->stored = (struct ext4_stored){ vnode->mode, vnode->links,  vnode->uid,
+					      vnode->gid,  vnode->blocks, vnode->times };
 }
 
 static bool checksum_is_right(const struct ext4_inode *inode, const struct ext4_raw_inode *raw)
@@ -313,7 +313,13 @@ int ext4_inode_make(struct ext4 *ext4, struct journal_handle *handle, u32 ino,
 	return 0;
 }
 
-void ext4_inode_drop(struct ext4_inode *inode)
+void ext4_inode_free_memory(struct ext4_inode *inode)
+{
+	slab_free(&inode_cache, inode);
+}
+
+/* Out of the table: whoever looks for it loads it anew. Its pages may live a moment longer. */
+static void inode_drop(struct ext4_inode *inode)
 {
 	struct ext4 *ext4 = ext4_of_inode(inode);
 
@@ -321,7 +327,10 @@ void ext4_inode_drop(struct ext4_inode *inode)
 	radix_remove(&ext4->inodes, inode->vnode.ino);
 	mutex_unlock(&ext4->names);
 	wait_wake_all(&ext4->gone);
-	slab_free(&inode_cache, inode);
+	if (inode->vnode.object)
+		object_put(inode->vnode.object);
+	else
+		ext4_inode_free_memory(inode);
 }
 
 void ext4_inode_table_free(struct ext4 *ext4)
@@ -331,7 +340,7 @@ void ext4_inode_table_free(struct ext4 *ext4)
 
 	/* Only a mount that failed leaves any. */
 	while ((inode = radix_next(&ext4->inodes, &ino)))
-		ext4_inode_drop(inode);
+		inode_drop(inode);
 }
 
 /* Nobody has it open and no name leads to it: blocks, attributes and number are free. */
@@ -369,14 +378,11 @@ void ext4_vnode_release(struct vnode *vnode)
 	if (!ext4_writable(ext4_of(vnode))) {
 		if (vnode->object && !vnode->links)
 			object_set_size(vnode->object, 0);
-		ext4_delayed_drop(inode, 0, ~0ull);
 		if (!vnode->links)
 			inode_delete(inode);
 		else
 			ext4_inode_store_if_changed(inode, true);
 	}
-	if (vnode->object)
-		object_put(vnode->object);
-	else
-		ext4_inode_drop(inode);
+	ext4_delayed_drop(inode, 0, ~0ull);
+	inode_drop(inode);
 }

@@ -50,8 +50,8 @@ static u32 choose_group(struct ext4 *ext4, struct vnode *directory, u32 mode)
 
 		if (!usable(ext4, group) || !blocks)
 			continue;
-		if (S_ISDIR(mode) && (free < ext4->inodes_per_group / 16 ||
-				      blocks < ext4->blocks_per_group / 16))
+		if (S_ISDIR(mode) &&
+		    (free < ext4->inodes_per_group / 16 || blocks < ext4->blocks_per_group / 16))
 			continue;
 		return group;
 	}

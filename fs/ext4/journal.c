@@ -37,8 +37,7 @@ static bool fits(const struct journal *journal, u32 credits)
 {
 	u32 revoke_blocks = journal->revoked_count * 8 / journal->block_size + 1;
 
-	return journal->block_count + journal->reserved + credits + revoke_blocks <=
-	       journal->limit;
+	return journal->block_count + journal->reserved + credits + revoke_blocks <= journal->limit;
 }
 
 int journal_begin(struct ext4 *ext4, u32 credits, struct journal_handle *handle)

@@ -173,7 +173,7 @@ static u32 take_snapshot(struct journal *journal, struct log_image *image, struc
 
 /* Images one after the other into the log, in as few requests as its layout and end allow. */
 static int images_write(struct journal *journal, u32 position, struct block_segment *segments,
-		     u32 count)
+			u32 count)
 {
 	int error = 0;
 
@@ -444,7 +444,8 @@ static int tail_advance(struct journal *journal)
 	}
 	start = list_empty(&journal->records)
 			? journal->head
-			: list_first_entry(&journal->records, struct journal_record, link)->position;
+			: list_first_entry(&journal->records, struct journal_record, link)
+				  ->position;
 	journal->tail = start;
 	journal->used = journal->head >= start
 				? journal->head - start

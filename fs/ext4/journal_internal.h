@@ -1,7 +1,7 @@
 #pragma once
 /* What the journal's files share: jbd2 on disk (big-endian), and the journal in memory. */
-#include <fs/ext4/ext4.h>
 #include <dev/block.h>
+#include <fs/ext4/ext4.h>
 
 enum { JOURNAL_MAGIC = 0xc03b3998u };
 enum journal_block_type {
@@ -63,10 +63,10 @@ struct journal_block {
 	struct list_node checkpoint_link; /* [commit] */
 	struct buffer *buffer;		  /* [const] held; its private is this */
 	u32 running;			  /* [state] transaction, 0: none */
-	u32 logged;			  /* [commit] the last one that wrote it to the log, 0: none */
-	u32 freed;			  /* [state] the block was given up in this transaction, 0: no */
-	u32 seed;			  /* [state] */
-	u8 kind;			  /* [state] enum ext4_kind */
+	u32 logged; /* [commit] the last one that wrote it to the log, 0: none */
+	u32 freed;  /* [state] the block was given up in this transaction, 0: no */
+	u32 seed;   /* [state] */
+	u8 kind;    /* [state] enum ext4_kind */
 };
 
 struct journal_extent { /* a stretch of the journal's blocks on the device */

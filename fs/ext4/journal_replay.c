@@ -130,8 +130,8 @@ static bool tail_is_right(const struct replay *replay)
 	const struct journal *journal = replay->journal;
 	u32 place = journal->block_size - JOURNAL_TAIL;
 
-	return !journal->checksums || load_be32(replay->block + place) ==
-					      journal_tail_checksum(journal, replay->block);
+	return !journal->checksums ||
+	       load_be32(replay->block + place) == journal_tail_checksum(journal, replay->block);
 }
 
 static int read_revokes(struct replay *replay)
@@ -144,7 +144,8 @@ static int read_revokes(struct replay *replay)
 	if (used > room || !tail_is_right(replay))
 		return -EUCLEAN;
 	for (u32 at = JOURNAL_REVOKE_HEADER; at + size <= used && !error; at += size) {
-		u64 block = size == 8 ? load_be64(replay->block + at) : load_be32(replay->block + at);
+		u64 block = size == 8 ? load_be64(replay->block + at)
+				      : load_be32(replay->block + at);
 
 		error = revoke_note(replay, block, replay->sequence);
 	}
@@ -181,7 +182,7 @@ static bool data_is_right(const struct replay *replay, const struct tag *tag)
 		return true;
 	sum = journal_tag_checksum(journal, replay->sequence, replay->data);
 	return journal->incompat & JOURNAL_HAS_CSUM_V3 ? sum == tag->checksum
-							: (sum & 0xffff) == tag->checksum;
+						       : (sum & 0xffff) == tag->checksum;
 }
 
 static int replay_block(struct replay *replay, const struct tag *tag, u32 position)
@@ -318,7 +319,8 @@ int journal_replay(struct journal *journal, u32 *next)
 	if (!error)
 		error = block_flush(journal->ext4->device);
 	if (error)
-		log_error("%s: the journal cannot be replayed (error %d)", journal->ext4->name, error);
+		log_error("%s: the journal cannot be replayed (error %d)", journal->ext4->name,
+			  error);
 	else if (replay.end != *next)
 		log_info("%s: journal replayed: %u transactions, %u blocks", journal->ext4->name,
 			 replay.end - *next, replay.replayed);

@@ -399,8 +399,7 @@ static int emit_dots(struct ext4_inode *directory, s64 *position, struct directo
 	u32 ino;
 	int error;
 
-	if (*position < 1 &&
-	    !sink->emit(sink, ".", 1, directory->vnode.ino, S_IFDIR >> 12, 1))
+	if (*position < 1 && !sink->emit(sink, ".", 1, directory->vnode.ino, S_IFDIR >> 12, 1))
 		return 0;
 	*position = MAX(*position, (s64)1);
 	if (*position < 2) {
@@ -444,7 +443,8 @@ static int readdir(struct vnode *vnode, s64 position, struct directory_sink *sin
 }
 
 /* ".." of a directory that moved from one to another. */
-static int set_parent(struct journal_handle *handle, struct vnode *moved, const struct vnode *parent)
+static int set_parent(struct journal_handle *handle, struct vnode *moved,
+		      const struct vnode *parent)
 {
 	struct ext4_inode *inode = ext4_inode_of(moved);
 	struct ext4_found found;
@@ -571,14 +571,14 @@ static int rename(struct vnode *from, const char *from_name, size_t from_length,
 		  struct vnode *moved, struct vnode *to, const char *to_name, size_t to_length,
 		  struct vnode *victim, bool exchange)
 {
-	struct renaming renaming = { from, moved, to, victim, from_name, to_name, from_length,
-				     to_length };
+	struct renaming renaming = { from,	moved,	 to,	      victim,
+				     from_name, to_name, from_length, to_length };
 	unsigned tries = 0;
 	int error = victim && !exchange ? check_removable(ext4_inode_of(victim)) : 0;
 
-	if (!error && (ext4_inode_of(from)->flags | ext4_inode_of(to)->flags |
-		       ext4_inode_of(moved)->flags) &
-			      (EXT4_IMMUTABLE | EXT4_APPEND))
+	if (!error &&
+	    (ext4_inode_of(from)->flags | ext4_inode_of(to)->flags | ext4_inode_of(moved)->flags) &
+		    (EXT4_IMMUTABLE | EXT4_APPEND))
 		error = -EPERM;
 	if (error)
 		return error;

@@ -43,9 +43,8 @@ int ext4_orphan_remove(struct journal_handle *handle, struct ext4_inode *inode)
 			ext4->super->last_orphan = inode->orphan_next;
 			error = head_changed(ext4, handle);
 		} else {
-			struct ext4_inode *newer =
-				list_entry(inode->orphan_link.previous, struct ext4_inode,
-					   orphan_link);
+			struct ext4_inode *newer = list_entry(inode->orphan_link.previous,
+							      struct ext4_inode, orphan_link);
 
 			newer->orphan_next = inode->orphan_next;
 			error = ext4_inode_store(handle, newer);
@@ -110,8 +109,8 @@ static int list_clean(struct ext4 *ext4, unsigned *count)
 	int result = list_load(ext4);
 
 	while (!list_empty(&ext4->orphan_list)) {
-		struct ext4_inode *inode = list_first_entry(&ext4->orphan_list, struct ext4_inode,
-							    orphan_link);
+		struct ext4_inode *inode =
+			list_first_entry(&ext4->orphan_list, struct ext4_inode, orphan_link);
 		int error;
 
 		++*count;

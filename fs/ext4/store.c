@@ -21,8 +21,8 @@ static void set_time(u32 *seconds, u32 *extra, s64 time)
 static void set_times(const struct ext4_inode *inode, struct ext4_raw_inode *raw)
 {
 	const struct vnode_times *times = &inode->vnode.times;
-	bool extra = inode->extra_size >= offsetof(struct ext4_raw_inode, creation) -
-						  EXT4_OLD_INODE_SIZE;
+	bool extra = inode->extra_size >=
+		     offsetof(struct ext4_raw_inode, creation) - EXT4_OLD_INODE_SIZE;
 
 	set_time(&raw->access, extra ? &raw->access_extra : NULL, times->access);
 	set_time(&raw->modify, extra ? &raw->modify_extra : NULL, times->modify);
@@ -82,8 +82,8 @@ static void fill(struct ext4_inode *inode, struct ext4_raw_inode *raw)
 		if (inode->extra_size >= 4)
 			raw->checksum_high = (u16)(sum >> 16);
 	}
-	inode->stored = (struct ext4_stored){ vnode->mode,   vnode->links,  vnode->uid,
-					      vnode->gid,    vnode->blocks, vnode->times };
+	inode->stored = (struct ext4_stored){ vnode->mode, vnode->links,  vnode->uid,
+					      vnode->gid,  vnode->blocks, vnode->times };
 }
 
 /* Files above 2 GiB must be announced. */

@@ -41,8 +41,8 @@ static int read_super(struct ext4 *ext4)
 	error = buffer_read(ext4->device, EXT4_SUPER_OFFSET / size, size, &ext4->super_buffer);
 	if (error)
 		return error;
-	ext4->super = (struct ext4_super *)((u8 *)ext4->super_buffer->data +
-					    EXT4_SUPER_OFFSET % size);
+	ext4->super =
+		(struct ext4_super *)((u8 *)ext4->super_buffer->data + EXT4_SUPER_OFFSET % size);
 	return 0;
 }
 

@@ -17,7 +17,7 @@ static int truncate_step(struct journal_handle *handle, struct ext4_inode *inode
 	int error = 0;
 
 	*again = false;
-	inode->disk_size = MIN(inode->disk_size, size);
+	inode->disk_size = size;
 	if (first <= last)
 		error = ext4_map_remove(handle, inode, (u32)first, (u32)last, again);
 	if (!error && *again)
@@ -46,30 +46,10 @@ int ext4_truncate(struct ext4_inode *inode, u64 size)
 	return error;
 }
 
-/* The rest of the last page was zeroed in memory: it must be so on disk when the file grows again. */
-static int write_tail(struct vnode *vnode, u64 size)
-{
-	bool whole = false;
-	struct frame *frame;
-	int error = object_page_write(vnode->object, size / PAGE_SIZE, &whole, &frame);
-
-	if (error)
-		return error;
-	memset((u8 *)frame_data(frame) + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
-	object_page_dirty(vnode->object, frame);
-	frame_put(frame);
-	return 0;
-}
-
 static int shrink(struct ext4_inode *inode, u64 size)
 {
-	struct vnode *vnode = &inode->vnode;
-	int error = size % PAGE_SIZE ? write_tail(vnode, size) : 0;
-
-	if (error)
-		return error;
-	WRITE_ONCE(vnode->size, size);
-	object_set_size(vnode->object, size);
+	WRITE_ONCE(inode->vnode.size, size);
+	object_set_size(&inode->object, size);
 	ext4_delayed_drop(inode, size / PAGE_SIZE + (size % PAGE_SIZE != 0), ~0ull);
 	return ext4_truncate(inode, size);
 }
@@ -184,7 +164,10 @@ static int remove_pages(struct ext4_inode *inode, u64 first, u64 last)
 		if (error)
 			break;
 		write_lock(&inode->map);
-		error = ext4_map_remove(&handle, inode, (u32)(first * blocks), (u32)end - 1, &again);
+		error = ext4_map_remove(&handle, inode, (u32)(first * blocks), (u32)end - 1,
+					&again);
+		/* The page that would have told the disk of the size may have been dropped. */
+		inode->disk_size = MAX(inode->disk_size, inode->vnode.size);
 		if (!error)
 			error = ext4_inode_store(&handle, inode);
 		write_unlock(&inode->map);

@@ -493,7 +493,8 @@ int ext4_xattr_set(struct vnode *vnode, const char *name, const void *value, siz
 	error = load(inode, &list);
 	if (error)
 		return error;
-	error = change(inode, &list, prefix->index, name + strlen(prefix->text), value, size, flags);
+	error = change(inode, &list, prefix->index, name + strlen(prefix->text), value, size,
+		       flags);
 	list_sort(&list);
 	if (!error && !ext4_has_compat(ext4, EXT4_COMPAT_XATTR))
 		error = -EOPNOTSUPP;

@@ -15,17 +15,19 @@
 
 /* From outermost to innermost (design.md 6; docs/decisions.md on inode before space). */
 enum lock_rank {
-	RANK_NONE,     /* not checked */
-	RANK_TERMINAL, /* tty, session */
-	RANK_MOUNT,    /* names: mounts, renames */
-	RANK_INODE,    /* directory, then child; pipe buffers; the user copy happens under it */
-	RANK_SPACE,    /* address space */
-	RANK_OBJECT,   /* memory object */
-	RANK_JOURNAL,  /* a file system's: its journal, */
-	RANK_EXTENTS,  /* then the block map of a file, */
-	RANK_BITMAPS,  /* then free space and other metadata */
-	RANK_BUFFER,   /* buffers and disks */
-	RANK_PROCESS,  /* process tree, file tables, signal state */
+	RANK_NONE,	  /* not checked */
+	RANK_TERMINAL,	  /* tty, session */
+	RANK_MOUNT,	  /* names: mounts, renames */
+	RANK_INODE,	  /* directory, then child; pipe buffers; the user copy happens under it */
+	RANK_SPACE,	  /* address space */
+	RANK_OBJECT,	  /* memory object */
+	RANK_JOURNAL,	  /* a file system's: its journal, */
+	RANK_EXTENTS,	  /* then the block map of a file, */
+	RANK_INODES,	  /* then which inodes are in memory, or to be removed, */
+	RANK_BITMAPS,	  /* then free space and other metadata */
+	RANK_TRANSACTION, /* then what the running transaction holds */
+	RANK_BUFFER,	  /* buffers and disks */
+	RANK_PROCESS,	  /* process tree, file tables, signal state */
 	RANK_SIGNAL,
 	RANK_TABLE, /* page table; all from here on are spinlocks */
 	RANK_WAIT,  /* wait queues, futex buckets, leaf driver state */

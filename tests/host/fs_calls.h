@@ -78,7 +78,8 @@ static inline int call_symlink(const char *target, const char *path)
 	if (error)
 		return error;
 	error = directory->operations->symlink
-			? directory->operations->symlink(directory, name, strlen(name), target, &made)
+			? directory->operations->symlink(directory, name, strlen(name), target,
+							 &made)
 			: -EPERM;
 	if (!error)
 		vnode_put(made);
@@ -141,7 +142,8 @@ static inline int call_rename(const char *from, const char *to, bool exchange)
 	}
 	if (!error && victim != moved)
 		error = source->operations->rename(source, from_name, strlen(from_name), moved,
-						   target, to_name, strlen(to_name), victim, exchange);
+						   target, to_name, strlen(to_name), victim,
+						   exchange);
 	if (victim && !victim->links && victim->object)
 		port_write_vnode(victim);
 	if (victim)

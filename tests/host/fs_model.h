@@ -37,8 +37,9 @@ static inline struct model_entry *model_pick(int kind)
 	for (unsigned i = 0; i < MODEL_FILES; i++) {
 		struct model_entry *entry = &model[(start + i) % MODEL_FILES];
 
-		if (kind == MODEL_NONE ? entry->kind == MODEL_NONE
-				       : entry->kind != MODEL_NONE && (kind < 0 || entry->kind == kind))
+		if (kind == MODEL_NONE
+			    ? entry->kind == MODEL_NONE
+			    : entry->kind != MODEL_NONE && (kind < 0 || entry->kind == kind))
 			return entry;
 	}
 	return NULL;
@@ -59,12 +60,14 @@ static inline bool model_has_children(const char *path)
 static inline bool model_new_path(char *path)
 {
 	struct model_entry *directory = check_random() % 3 ? model_pick(MODEL_DIRECTORY) : NULL;
-	unsigned length = check_random() % 12 ? 1 + check_random() % 20 : 100 + check_random() % 155;
+	unsigned length = check_random() % 12 ? 1 + check_random() % 20
+					      : 100 + check_random() % 155;
 	size_t used;
 
 	if (directory && strlen(directory->path) > 100)
 		directory = NULL;
-	used = (size_t)sprintf(path, "%s%s", directory ? directory->path : "", directory ? "/" : "");
+	used = (size_t)sprintf(path, "%s%s", directory ? directory->path : "",
+			       directory ? "/" : "");
 	for (unsigned i = 0; i < length; i++)
 		path[used++] = "abcdefghijklmnopqrstuvwxyz0123456789_-"[check_random() % 38];
 	path[used] = '\0';
@@ -138,7 +141,8 @@ static inline void model_write(void)
 	if (!entry)
 		return;
 	size = check_random() % 8 ? check_random() % 9000 : check_random() % sizeof(data);
-	at = check_random() % 3 && model_holes ? check_random() % MODEL_SIZE_MAX : entry->data->size;
+	at = check_random() % 3 && model_holes ? check_random() % MODEL_SIZE_MAX
+					       : entry->data->size;
 	at = check_random() % 2 ? at % (entry->data->size + 1) : at;
 	if (at + size > MODEL_SIZE_MAX)
 		return;
@@ -202,8 +206,7 @@ static inline void model_allocate(void)
 		entry->data->size = at + size;
 	}
 	if (mode & 18 && at < entry->data->size)
-		memset(entry->data->bytes + at, 0,
-		       MIN(size, entry->data->size - at));
+		memset(entry->data->bytes + at, 0, MIN(size, entry->data->size - at));
 }
 
 static inline void model_unlink(void)
@@ -269,7 +272,8 @@ static inline void model_rename(void)
 	if (victim)
 		strcpy(path, victim->path);
 	length = strlen(from->path);
-	if (victim == from || strlen(path) > 250 || (!strncmp(path, from->path, length) && path[length] == '/'))
+	if (victim == from || strlen(path) > 250 ||
+	    (!strncmp(path, from->path, length) && path[length] == '/'))
 		return;
 	if (victim && !strncmp(from->path, path, strlen(path)) && from->path[strlen(path)] == '/')
 		return;
@@ -326,7 +330,8 @@ static inline void model_check_file(struct model_entry *entry)
 	ssize_t size = call_read(entry->path, 0, data, sizeof(data));
 
 	EXPECT(size, entry->data->size);
-	if (size == (ssize_t)entry->data->size && size && memcmp(data, entry->data->bytes, (size_t)size)) {
+	if (size == (ssize_t)entry->data->size && size &&
+	    memcmp(data, entry->data->bytes, (size_t)size)) {
 		size_t at = 0;
 
 		while (data[at] == entry->data->bytes[at])
@@ -364,7 +369,8 @@ static inline void model_check(void)
 			for (unsigned j = 0; j < MODEL_FILES; j++) {
 				size_t length = strlen(entry->path);
 
-				names += model[j].kind && !strncmp(model[j].path, entry->path, length) &&
+				names += model[j].kind &&
+					 !strncmp(model[j].path, entry->path, length) &&
 					 model[j].path[length] == '/' &&
 					 !strchr(model[j].path + length + 1, '/');
 			}

@@ -32,7 +32,7 @@ void log_write(enum log_level level, const char *format, ...)
 	va_list arguments;
 
 	port_errors += level <= LOG_ERROR;
-	if (port_quiet)
+	if (port_quiet || level > LOG_ERROR)
 		return;
 	va_start(arguments, format);
 	vprintf(format, arguments);
@@ -207,8 +207,8 @@ static inline void port_frames_init(void)
 		return;
 	host_ram = mmap(NULL, (size_t)PORT_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	frame_banks[0] = (struct frame_bank){ 0, PORT_FRAMES,
-					      calloc(PORT_FRAMES, sizeof(struct frame)) };
+	frame_banks[0] =
+		(struct frame_bank){ 0, PORT_FRAMES, calloc(PORT_FRAMES, sizeof(struct frame)) };
 	for (unsigned i = PORT_FRAMES; i--;)
 		port_free_frames[port_free_count++] = &frame_banks[0].frames[i];
 }
@@ -259,7 +259,7 @@ static u8 *port_image;
 static bool port_recording;
 static struct port_write *port_writes;
 static size_t port_write_count, port_write_room;
-static long port_fail_after = -1; /* requests until -EIO */
+static long port_fail_after = -1;	       /* requests until -EIO */
 static unsigned long port_reads, port_written; /* requests */
 
 static inline void port_disk_load(const char *path)
@@ -285,7 +285,8 @@ static inline void port_disk_save(const char *path)
 {
 	FILE *file = fopen(path, "wb");
 
-	if (!file || fwrite(port_image, 1, port_disk.size, file) != port_disk.size || fclose(file)) {
+	if (!file || fwrite(port_image, 1, port_disk.size, file) != port_disk.size ||
+	    fclose(file)) {
 		perror(path);
 		exit(EXIT_FAILURE);
 	}
@@ -492,6 +493,7 @@ void buffer_dirty(struct buffer *buffer)
 void buffer_forget(struct buffer *buffer)
 {
 	atomic32_set(&buffer->flags, 0);
+	buffer_put(buffer);
 }
 
 int buffer_sync(struct block_device *device)
@@ -568,6 +570,8 @@ void object_drop_pages(struct memory_object *object, u64 first, u64 last)
 
 	while ((frame = radix_next(&object->pages, &index)) && index <= last) {
 		radix_remove(&object->pages, index);
+		if (atomic32_read(&frame->flags) & FRAME_DIRTY && object->operations->drop_dirty)
+			object->operations->drop_dirty(object, index);
 		port_page_clean(object, frame);
 		frame_put(frame);
 	}
@@ -580,16 +584,18 @@ void object_destroy_pages(struct memory_object *object)
 
 void object_set_size(struct memory_object *object, u64 size)
 {
+	u64 before = object->size;
+	bool whole = false;
 	struct frame *tail;
 
-	if (size < object->size) {
-		object_drop_pages(object, size / PAGE_SIZE + (size % PAGE_SIZE != 0), ~0ull);
-		tail = radix_lookup(&object->pages, size / PAGE_SIZE);
-		if (tail && size % PAGE_SIZE)
-			memset((u8 *)frame_data(tail) + size % PAGE_SIZE, 0,
-			       PAGE_SIZE - size % PAGE_SIZE);
-	}
 	object->size = size;
+	if (size >= before)
+		return;
+	object_drop_pages(object, size / PAGE_SIZE + (size % PAGE_SIZE != 0), ~0ull);
+	if (size % PAGE_SIZE && !object_page_write(object, size / PAGE_SIZE, &whole, &tail)) {
+		memset((u8 *)frame_data(tail) + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
+		frame_put(tail);
+	}
 }
 
 int object_page(struct memory_object *object, u64 index, bool create, struct frame **found)
@@ -703,8 +709,8 @@ static inline int port_write_all(void)
 	int result = 0;
 
 	while (!list_empty(&port_dirty)) {
-		int error = port_write_vnode(
-			list_first_entry(&port_dirty, struct vnode, dirty_link));
+		int error =
+			port_write_vnode(list_first_entry(&port_dirty, struct vnode, dirty_link));
 
 		result = result ? result : error;
 	}
@@ -797,7 +803,7 @@ static inline int port_mount(const char *type, unsigned flags)
 /* Everything goes, and nothing may be left. */
 static inline void port_unmount(void)
 {
-	port_write_all();
+	EXPECT(port_write_all(), 0);
 	vnode_put(port_system->root);
 	port_system->unmount(port_system);
 	port_system = NULL;
