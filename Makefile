@@ -4,6 +4,7 @@
 # USER_CROSS_COMPILE=			the programs' compiler, with glibc
 # CLANG=1				the kernel with clang and ld.lld
 # DEBUG=1				a kernel that checks itself, in build/debug/
+# FONT="PLAIN.psf BOLD.psf"		the text consoles' font, instead of a Debian package's
 # O=DIRECTORY				where the kernel's build goes
 # SETUP=no				do not install what is missing
 
@@ -66,7 +67,7 @@ KERNEL_FOLDERS := arch/$(ISA) $(filter-out arch/$(ISA)/vdso arch/$(ISA)/include%
 KERNEL_FOLDERS := $(filter-out arch/$(ISA)/vdso arch/$(ISA)/include,$(KERNEL_FOLDERS:/=))
 KERNEL_C := $(sort $(foreach folder,$(KERNEL_FOLDERS),$(wildcard $(folder)/*.c)))
 KERNEL_S := $(sort $(wildcard arch/$(ISA)/*.S))
-KERNEL_OBJECTS := $(KERNEL_C:%.c=$(O)/%.o) $(KERNEL_S:%.S=$(O)/%.S.o)
+KERNEL_OBJECTS := $(KERNEL_C:%.c=$(O)/%.o) $(KERNEL_S:%.S=$(O)/%.S.o) $(O)/font.o
 # These are compiled again when the version changes.
 VERSIONED := $(patsubst %.c,$(O)/%.o,$(shell grep -lsE 'boot/version\.h|SELENE_BUILD' $(KERNEL_C)))
 
@@ -93,6 +94,14 @@ $(O)/%.o: %.c $(O)/flags
 $(O)/%.S.o: %.S $(O)/flags
 	$(call say,AS,$<)mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
+
+# The text consoles' font: FONT="PLAIN.psf BOLD.psf", else that of a Debian package.
+$(B)/font.c: scripts/font | setup
+	$(call say,FONT,$@)mkdir -p $(@D)
+	$(Q)scripts/font $@ $(FONT)
+
+$(O)/font.o: $(B)/font.c $(O)/flags
+	$(call say,CC,$<)$(CC) -std=gnu11 $(KERNEL_FLAGS) $(WARNINGS) -c -o $@ $<
 
 # The kernel is linked twice: the table of its symbols comes last of what is read-only, so the code
 # of both links is the same. scripts/symbols --check makes sure of it.

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SCREENS = 4 }; /* text consoles with a shell */
+
 /*
  * /dev/console cannot be a controlling terminal, so the terminal behind it is wanted. A line of
  * /proc/consoles is "ttyS0  -W- (EC p a)  4:64"; C marks the one that is /dev/console.
@@ -31,17 +33,11 @@ static void console_path(char *path, size_t size)
 	free(list);
 }
 
-static void terminal_take(const char *winsize)
+/* Make the terminal that is open as @terminal the standard files and the controlling terminal. */
+static void terminal_use(int terminal, const char *winsize)
 {
-	char path[64];
 	struct winsize size = { 0 };
 	setsid();
-	console_path(path, sizeof(path));
-	int terminal = open(path, O_RDWR);
-	if (terminal < 0)
-		terminal = open("/dev/console", O_RDWR);
-	if (terminal < 0)
-		return;
 	ioctl(terminal, TIOCSCTTY, 0);
 	tcsetpgrp(terminal, getpid());
 	if (winsize && sscanf(winsize, "%hu %hu", &size.ws_row, &size.ws_col) == 2)
@@ -52,6 +48,14 @@ static void terminal_take(const char *winsize)
 		close(terminal);
 }
 
+static int console_open(void)
+{
+	char path[64];
+	console_path(path, sizeof(path));
+	int terminal = open(path, O_RDWR | O_NOCTTY);
+	return terminal >= 0 ? terminal : open("/dev/console", O_RDWR | O_NOCTTY);
+}
+
 static void banner_print(void)
 {
 	struct utsname name;
@@ -60,10 +64,10 @@ static void banner_print(void)
 			 name.sysname, name.release, name.version);
 }
 
-static void shell_start(const char *winsize)
+/* The shell of one terminal, in its own process. @type: its TERM. */
+static void shell_start(int terminal, const char *type, const char *winsize)
 {
 	static char *const argv[] = { "-sh", "-l", NULL };
-	const char *terminal = getenv("TERM");
 	char *env[] = { "HOME=/root",
 			"USER=root",
 			"LOGNAME=root",
@@ -71,11 +75,11 @@ static void shell_start(const char *winsize)
 			"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 			NULL,
 			NULL };
-	static char term[64] = "TERM=vt102";
-	if (terminal)
-		snprintf(term, sizeof(term), "TERM=%s", terminal);
+	static char term[64];
+	snprintf(term, sizeof(term), "TERM=%s", type);
 	env[5] = term;
-	terminal_take(winsize);
+	if (terminal >= 0)
+		terminal_use(terminal, winsize);
 	banner_print();
 	if (chdir("/root") < 0)
 		init_say("init: /root: %s", strerror(errno));
@@ -84,16 +88,48 @@ static void shell_start(const char *winsize)
 	_exit(127);
 }
 
+static bool has_screen(void)
+{
+	return access("/dev/fb0", F_OK) == 0;
+}
+
+/* The shell of text console @number on the screen; -1: there is none, or the console has it already. */
+static pid_t screen_shell(int number)
+{
+	char path[16], console[64];
+	snprintf(path, sizeof(path), "/dev/tty%d", number);
+	console_path(console, sizeof(console));
+	if (!has_screen() || !strcmp(console, path))
+		return -1;
+	int terminal = open(path, O_RDWR | O_NOCTTY);
+	if (terminal < 0)
+		return -1;
+	pid_t shell = fork();
+	if (shell == 0)
+		shell_start(terminal, "linux", NULL);
+	close(terminal);
+	return shell;
+}
+
 void shell_run(const char *winsize)
 {
-	pid_t ended, shell = fork();
+	const char *type = getenv("TERM");
+	pid_t ended, shell = fork(), others[SCREENS];
 	if (shell == 0)
-		shell_start(winsize);
+		shell_start(console_open(), type ? type : "vt102", winsize);
 	if (shell < 0) {
 		init_say("init: fork: %s", strerror(errno));
 		return;
 	}
-	do {
-		ended = wait(NULL);
-	} while (ended != shell && (ended > 0 || errno == EINTR));
+	for (int i = 0; i < SCREENS; i++)
+		others[i] = screen_shell(i + 1);
+	while ((ended = wait(NULL)) != shell && (ended > 0 || errno == EINTR)) {
+		for (int i = 0; i < SCREENS; i++) {
+			/* One that ends is followed by the next. */
+			if (ended > 0 && ended == others[i]) {
+				sleep(1);
+				others[i] = screen_shell(i + 1);
+			}
+		}
+	}
 }

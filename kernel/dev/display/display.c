@@ -301,5 +301,5 @@ void display_close(struct display *display)
 	const struct display_listener *listener = read_acquire(&display_listener);
 
 	if (atomic32_dec_and_test(&display->users) && listener)
-		listener->released(display);
+		listener->released(display, atomic32_xchg(&display->drawn, 0));
 }

@@ -48,6 +48,7 @@ struct display {
 
 	unsigned index;		    /* [const after registration] of /dev/fbN */
 	struct atomic32 users;	    /* open files of /dev/fbN; a mapping counts its file */
+	struct atomic32 drawn;	    /* one of them has mapped it to draw */
 	struct atomic64 *damage;    /* [atomic] a bit for each page that is not shown yet */
 	struct atomic32 damaged;    /* some bit may be set */
 	struct spinlock flush_lock; /* RANK_WAIT */
@@ -76,7 +77,8 @@ int display_wait_shown(struct display *display);
 /* A display came; the last user of its files and mappings is gone. Both may sleep. One listener. */
 struct display_listener {
 	void (*registered)(struct display *display);
-	void (*released)(struct display *display);
+	void (*released)(struct display *display,
+			 bool drawn); /* one of them had mapped it to draw */
 };
 void display_listen(const struct display_listener *listener);
 /* A file of the display was opened or released: for framebuffer.c. */

@@ -250,6 +250,8 @@ static int framebuffer_map(struct file *file, struct map_request *request)
 	if (request->prot & PAGE_EXEC)
 		return -EPERM;
 	request->prot_max &= ~(unsigned)PAGE_EXEC;
+	if (request->flags & MAPPING_SHARED && request->prot & PAGE_WRITE)
+		atomic32_set(&display->drawn, 1);
 	if (display->object) {
 		request->object = display->object;
 	} else {
