@@ -102,7 +102,8 @@ int names_create_locked(struct dentry *parent, struct dentry *dentry, u32 mode, 
 	return error;
 }
 
-static int make(int dirfd, const char *name, u32 mode, u64 device)
+/* @made, when not NULL, becomes the new file's place, counted. */
+static int make(int dirfd, const char *name, u32 mode, u64 device, struct path *made)
 {
 	struct dentry *dentry;
 	struct walk walk;
@@ -110,6 +111,10 @@ static int make(int dirfd, const char *name, u32 mode, u64 device)
 
 	if (!error) {
 		error = names_create_locked(walk.path.dentry, dentry, names_umask(mode), device);
+		if (!error && made) {
+			*made = (struct path){ walk.path.mount, dentry };
+			path_get(made);
+		}
 		create_end(&walk, dentry);
 	}
 	walk_end(&walk);
@@ -128,12 +133,17 @@ int path_mknod(int dirfd, const char *name, u32 mode, u64 device)
 	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !fs_is_privileged())
 		return -EPERM;
 	return make(dirfd, name, mode & (S_IFMT | 07777),
-		    S_ISCHR(mode) || S_ISBLK(mode) ? device : 0);
+		    S_ISCHR(mode) || S_ISBLK(mode) ? device : 0, NULL);
+}
+
+int path_make_socket(const char *name, u32 mode, struct path *made)
+{
+	return make(AT_FDCWD, name, S_IFSOCK | (mode & 07777), 0, made);
 }
 
 int path_mkdir(int dirfd, const char *name, u32 mode)
 {
-	return make(dirfd, name, S_IFDIR | (mode & 01777), 0);
+	return make(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL);
 }
 
 int path_symlink(const char *target, int dirfd, const char *name)

@@ -81,6 +81,8 @@ char *path_text(const struct path *path, char *buffer, size_t size);
 
 /* Operations on names; 0 or -errno as the system calls of those names. Kernel strings. May sleep. */
 int path_mknod(int dirfd, const char *name, u32 mode, u64 device);
+/* A socket's name for bind(2); *@made is its place, counted. Errors as path_mknod(). */
+int path_make_socket(const char *name, u32 mode, struct path *made);
 int path_mkdir(int dirfd, const char *name, u32 mode);
 int path_symlink(const char *target, int dirfd, const char *name);
 int path_link(int from_fd, const char *from, int to_fd, const char *to, int flags);

@@ -375,6 +375,7 @@ static s32 next_task(const struct proc_subject *subject, s32 after)
 		  .show = show_comm,                                                               \
 		  .store = store_comm },                                                           \
 		{ .name = "limits", .mode = S_IFREG | 0444, .show = show_limits },                 \
+		{ .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries },           \
 		{ .name = "maps",                                                                  \
 		  .mode = S_IFREG | 0444,                                                          \
 		  .private = true,                                                                 \

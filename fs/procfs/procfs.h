@@ -7,6 +7,7 @@
  *   process.c   /proc/PID/…                        maps.c     maps, smaps
  *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
  *   sysvipc.c   /proc/sysvipc/shm, sem
+ *   net.c       /proc/net/…
  */
 #include <fs/file.h>
 #include <fs/text.h>
@@ -43,7 +44,7 @@ struct proc_entry {
 };
 
 extern const struct proc_entry proc_root_entries[], proc_process_entries[], proc_task_entries[];
-extern const struct proc_entry proc_selene_entries[], proc_sys_entries[];
+extern const struct proc_entry proc_selene_entries[], proc_sys_entries[], proc_net_entries[];
 extern const struct proc_entry proc_sysvipc_entries[];
 extern const struct proc_entry proc_fd_member, proc_fdinfo_member;
 

@@ -256,10 +256,16 @@ static ssize_t mounts_readlink(const struct proc_subject *subject, char *buffer,
 	return scnprintf(buffer, size, "self/mounts");
 }
 
+static ssize_t net_readlink(const struct proc_subject *subject, char *buffer, size_t size)
+{
+	return scnprintf(buffer, size, "self/net");
+}
+
 const struct proc_entry proc_root_entries[] = {
 	{ .name = "self", .mode = S_IFLNK | 0777, .readlink = self_readlink },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .readlink = thread_self_readlink },
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_readlink },
+	{ .name = "net", .mode = S_IFLNK | 0777, .readlink = net_readlink },
 	{ .name = "meminfo", .mode = S_IFREG | 0444, .show = show_meminfo },
 	{ .name = "stat", .mode = S_IFREG | 0444, .show = show_stat },
 	{ .name = "uptime", .mode = S_IFREG | 0444, .show = show_uptime },
