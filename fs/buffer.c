@@ -165,9 +165,10 @@ int buffer_read(struct block_device *device, u64 block, u32 size, struct buffer 
 			continue;
 		}
 		/* The last reader may have finished just before. */
-		error = has(buffer, BUFFER_VALID)
-				? 0
-				: block_read(device, block * size, buffer->data, size);
+		if (!has(buffer, BUFFER_VALID)) {
+			buffer->verified = false;
+			error = block_read(device, block * size, buffer->data, size);
+		}
 		flags_end(buffer, error ? 0 : BUFFER_VALID, BUFFER_READING);
 		if (error) {
 			buffer_put(buffer);

@@ -382,7 +382,7 @@ static struct mount *mount_following(struct mount *mount)
 int file_systems_sync(void)
 {
 	struct mount *mount = NULL;
-	int result = 0;
+	int result = writeback_system(NULL);
 
 	while ((mount = mount_following(mount))) {
 		int error = file_system_sync(mount->system);

@@ -2,6 +2,7 @@
 #include <arch/time.h>
 #include <debug/log.h>
 #include <dev/block_internal.h>
+#include <fs/device_node.h>
 #include <lib/ctype.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
@@ -9,7 +10,7 @@
 #include <mm/slab.h>
 #include <sched/wait.h>
 
-enum { MINORS_PER_DISK = 16, MAJOR_EXTENDED = 259, SECTORS_DEFAULT = 2048 };
+enum { MINORS_PER_DISK = 16, SECTORS_DEFAULT = 2048 };
 
 static struct spinlock devices_lock = SPINLOCK_INIT(RANK_TABLE);
 static struct list_node devices = LIST_INIT(devices); /* [devices] */
@@ -73,7 +74,7 @@ static u64 partition_number(const struct block_device *disk, unsigned partition)
 	spin_lock(&devices_lock);
 	minor = extended_minors++;
 	spin_unlock(&devices_lock);
-	return (u64)(minor & 0xff) | (u64)MAJOR_EXTENDED << 8 | (u64)(minor & ~0xffu) << 12;
+	return DEVICE_NUMBER(MAJOR_BLOCK_EXTENDED, minor);
 }
 
 static int partition_add(struct block_device *disk, const struct partition_entry *entry)
@@ -107,13 +108,66 @@ static int partition_add(struct block_device *disk, const struct partition_entry
 	return error;
 }
 
+struct block_device *block_next(struct block_device *device)
+{
+	struct list_node *next;
+
+	spin_lock(&devices_lock);
+	next = device ? device->link.next : devices.next;
+	spin_unlock(&devices_lock);
+	return next == &devices ? NULL : list_entry(next, struct block_device, link);
+}
+
+/* [devices] */
+static struct block_device *partition_find_locked(struct block_device *disk, unsigned number)
+{
+	struct block_device *device;
+
+	list_for_each_entry(device, &devices, link)
+		if (device->disk == disk && device->partition == number)
+			return device;
+	return NULL;
+}
+
+/* One that was there before takes the place that the new table gives it. */
+static int partition_update(struct block_device *disk, const struct partition_entry *entry)
+{
+	struct block_device *device;
+
+	spin_lock(&devices_lock);
+	device = partition_find_locked(disk, entry->number);
+	spin_unlock(&devices_lock);
+	if (!device)
+		return partition_add(disk, entry);
+	device->start = entry->start;
+	WRITE_ONCE(device->size, entry->count << SECTOR_SHIFT);
+	strlcpy(device->partition_uuid, entry->uuid, sizeof(device->partition_uuid));
+	strlcpy(device->partition_label, entry->label, sizeof(device->partition_label));
+	if (block_appeared)
+		block_appeared(device);
+	return 0;
+}
+
+static void partitions_hide(struct block_device *disk)
+{
+	struct block_device *device = NULL;
+
+	while ((device = block_next(device))) {
+		if (device->disk != disk || device == disk)
+			continue;
+		WRITE_ONCE(device->size, 0);
+		if (block_appeared)
+			block_appeared(device);
+	}
+}
+
 static int scan(struct block_device *disk)
 {
 	struct partition_entry *entries = kmalloc(PARTITIONS_MAX * sizeof(*entries));
 	int count = entries ? partitions_read(disk, entries) : -ENOMEM, error = 0;
 
 	for (int i = 0; i < count && !error; i++) {
-		error = partition_add(disk, &entries[i]);
+		error = partition_update(disk, &entries[i]);
 		if (!error)
 			continue;
 		log_warning("%s: partition %u: error %d\n", disk->name, entries[i].number, -error);
@@ -153,16 +207,6 @@ int block_register(struct block_device *disk)
 		log_warning("%s: its partition table cannot be read: error %d\n", disk->name,
 			    -error);
 	return 0;
-}
-
-struct block_device *block_next(struct block_device *device)
-{
-	struct list_node *next;
-
-	spin_lock(&devices_lock);
-	next = device ? device->link.next : devices.next;
-	spin_unlock(&devices_lock);
-	return next == &devices ? NULL : list_entry(next, struct block_device, link);
 }
 
 struct block_device *block_find(u64 number)
@@ -237,7 +281,8 @@ int block_rescan(struct block_device *disk)
 	spin_unlock(&devices_lock);
 	if (error)
 		return error;
-	return -EOPNOTSUPP;
+	partitions_hide(disk);
+	return scan(disk);
 }
 
 void block_make_name(char name[32], const char *prefix, unsigned index)

@@ -192,3 +192,22 @@ int object_write_back(struct memory_object *object, u64 first, u64 last, enum ob
 	mutex_unlock(&object->lock);
 	return error;
 }
+
+u64 object_drop_clean(struct memory_object *object, u64 first, u64 last)
+{
+	u64 index = first, dropped = 0;
+	struct frame *frame;
+
+	mutex_lock(&object->lock);
+	for (; (frame = radix_next(&object->pages, &index)) && index <= last; index++) {
+		if (!frame_has(frame, FRAME_BUSY | FRAME_DIRTY | FRAME_WRITEBACK) &&
+		    frame_references(frame) == 1) {
+			frame_put(page_remove(object, index));
+			dropped++;
+		}
+		if (index == last)
+			break;
+	}
+	mutex_unlock(&object->lock);
+	return dropped;
+}

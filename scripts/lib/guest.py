@@ -69,7 +69,43 @@ def strings_join(strings):
     return b''.join(os.fsencode(text) + b'\0' for text in strings)
 
 
-def job_archive(kernel, argv, environment, serial, winsize):
+def drive_parts(text):
+    """The file of a --drive, and what is said of it."""
+    marks = set()
+    while text.endswith((':ro', ':4k')):
+        text, _, mark = text.rpartition(':')
+        marks.add(mark)
+    return text, marks
+
+
+def drive_error(text):
+    """Why a --drive cannot be, or None. What starts with `blkdebug:` or `json:` is QEMU's to judge."""
+    path, _ = drive_parts(text)
+    if path.startswith(('blkdebug:', 'json:')) or os.path.exists(path):
+        return None
+    return f'--drive: no image at {path}'
+
+
+def drive_words(options):
+    """Each --drive as a virtio disk."""
+    words = []
+    for number, text in enumerate(options.drive):
+        path, marks = drive_parts(text)
+        drive = f'if=none,id=drive{number},discard=unmap,file={qemu_escape(path)}'
+        if not path.startswith('json:'):
+            drive += ',format=' + ('qcow2' if path.endswith('.qcow2') else 'raw')
+        device = f'virtio-blk-{"pci" if options.drive_pci else "device"},drive=drive{number}'
+        if 'ro' in marks:
+            drive += ',readonly=on'
+        if '4k' in marks:
+            device += ',logical_block_size=4096,physical_block_size=4096'
+        words += ['-drive', drive, '-device', device]
+    if words and not options.drive_pci:
+        words += ['-global', 'virtio-mmio.force-legacy=false']
+    return words
+
+
+def job_archive(kernel, argv, environment, serial, winsize, disks=False):
     """The small archive after the root: what init shall do."""
     root = newc.Root()
     root.directory('.job', 0o700)
@@ -80,12 +116,13 @@ def job_archive(kernel, argv, environment, serial, winsize):
         root.file('.job/channel', b'serial' if serial else b'virtio')
     if winsize:
         root.file('.job/winsize', b'%d %d\n' % winsize)
-    modules = kernel + '.modules'
-    if os.path.isdir(modules):
-        names = sorted(os.listdir(modules))
-        for name in names:
+    names = []
+    for modules in [kernel + '.modules'] + ([kernel + '.disk-modules'] if disks else []):
+        for name in sorted(os.listdir(modules)) if os.path.isdir(modules) else ():
             with open(os.path.join(modules, name), 'rb') as stream:
                 root.file('.job/' + name, stream.read())
+            names.append(name)
+    if names:
         root.file('.job/modules', ''.join(f'/.job/{name}\n' for name in names).encode())
     return root.archive()
 
@@ -205,6 +242,7 @@ def qemu_arguments(options, kernel, initrd, initrd_path, console, channel, qmp=N
     line = words_for_kernel(options)
     if line:
         words += ['-append', line]
+    words += drive_words(options)
     if options.icount:
         words += ['-icount', 'shift=0,sleep=off']
     if options.debug:
