@@ -73,8 +73,10 @@ void file_put(struct file *file)
 	if (vnode) {
 		if (unlikely(vnode->locks))
 			lock_drop_owner(vnode, file);
-		if (file->flags & FILE_WRITER)
+		if (file->flags & FILE_WRITER) {
 			vnode_writer_put(vnode);
+			atomic32_dec(&vnode->system->writers);
+		}
 		if (file->flags & FILE_EXECUTED && S_ISREG(vnode->mode))
 			vnode_execution_put(vnode);
 	}

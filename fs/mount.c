@@ -1,6 +1,7 @@
 #include <fs/dentry.h>
 #include <fs/mount.h>
 #include <fs/notify.h>
+#include <fs/mount_device.h>
 #include <fs/walk.h>
 #include <fs/writeback.h>
 #include <lib/errno.h>
@@ -28,17 +29,24 @@ struct mount anonymous_mount = { .references = ATOMIC_INIT(1), .system = &anonym
 
 void file_system_put(struct file_system *system)
 {
+	struct file_system_type *type = (struct file_system_type *)system->type;
+	struct block_device *device = system->block;
+
 	if (!atomic32_dec_and_test(&system->references))
 		return;
 	notify_unmounted(system);
 	/* Idle names count its vnodes. */
 	dentry_cache_shrink(~(u64)0);
+	if (device)
+		device_system_finish(system);
 	if (system->root_dentry)
 		dentry_put(system->root_dentry);
 	else if (system->root)
 		vnode_put(system->root);
 	if (system->unmount)
 		system->unmount(system);
+	if (device)
+		device_system_gone(device, type);
 }
 
 void mount_put(struct mount *mount)
@@ -75,10 +83,11 @@ static struct mount *mount_create(struct file_system *system, struct dentry *roo
 
 /* A new instance, or the only one of its kind, with its root's dentry. */
 static int system_make(struct file_system_type *type, const char *source, const char *data,
-		       struct file_system **made)
+		       unsigned flags, struct file_system **made)
 {
 	struct file_system *system;
-	int error = type->mount(source, data, &system);
+	int error = type->needs_device ? device_system_make(type, source, data, flags, &system)
+				       : type->mount(source, data, &system);
 
 	if (error)
 		return error;
@@ -160,7 +169,7 @@ int mount_root(struct file_system_type *type)
 {
 	struct file_system *system;
 	struct mount *mount;
-	int error = system_make(type, "rootfs", "", &system);
+	int error = system_make(type, "rootfs", "", 0, &system);
 
 	if (error)
 		return error;
@@ -173,6 +182,24 @@ int mount_root(struct file_system_type *type)
 	spin_unlock(&mount_lock);
 	dentry_get(mount->root);
 	system_root = (struct path){ mount, mount->root };
+	return 0;
+}
+
+int mount_new_root(struct file_system_type *type, const char *source, const char *data,
+		   unsigned flags)
+{
+	struct path root;
+	int error;
+
+	path_get_system_root(&root);
+	error = mount_at(&root, type, source, data, flags);
+	if (error) {
+		path_put(&root);
+		return error;
+	}
+	path_cross_mounts(&root);
+	path_put(&system_root);
+	system_root = root;
 	return 0;
 }
 
@@ -198,7 +225,7 @@ int mount_at(const struct path *where, struct file_system_type *type, const char
 {
 	struct file_system *system;
 	struct mount *mount;
-	int error = system_make(type, source, data, &system);
+	int error = system_make(type, source, data, flags, &system);
 
 	if (error)
 		return error;
@@ -233,10 +260,17 @@ int mount_bind(const struct path *from, const struct path *to)
 	return error;
 }
 
-int mount_change_flags(const struct path *where, unsigned flags)
+int mount_change_flags(const struct path *where, unsigned flags, const char *data)
 {
+	struct file_system *system = where->mount->system;
+	int error = 0;
+
 	if (where->dentry != where->mount->root)
 		return -EINVAL;
+	if (system->block && !(flags & MS_BIND))
+		error = device_system_remount(system, flags, data);
+	if (error)
+		return error;
 	spin_lock(&mount_lock);
 	where->mount->flags = flags & MOUNT_KEPT_FLAGS;
 	spin_unlock(&mount_lock);

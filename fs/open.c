@@ -121,9 +121,11 @@ static int count_use(struct file *file)
 	if (!file_writable(file))
 		return 0;
 	error = vnode_writer_get(file->vnode);
-	if (!error)
-		file->flags |= FILE_WRITER;
-	return error;
+	if (error)
+		return error;
+	file->flags |= FILE_WRITER;
+	atomic32_inc(&file->vnode->system->writers);
+	return 0;
 }
 
 static int truncate_opened(const struct path *path)

@@ -127,7 +127,10 @@ enum {
 };
 /* mount(2)'s other forms: show @from at @to as well; change the flags of the mount @where is the root of. */
 int mount_bind(const struct path *from, const struct path *to);
-int mount_change_flags(const struct path *where, unsigned flags);
+int mount_change_flags(const struct path *where, unsigned flags, const char *data);
+/* At boot, over the initramfs: the root of all that comes. As mount_at(). */
+int mount_new_root(struct file_system_type *type, const char *source, const char *data,
+		   unsigned flags);
 /* Its path as text from the current root. The mount list may be locked. */
 char *mount_text(struct mount *mount, char *buffer, size_t size);
 static inline bool mount_is_read_only(const struct mount *mount)

@@ -159,6 +159,7 @@ struct vnode {
 	u32 seals;		      /* [vnode] fs/seal.h; 0: the file knows none */
 	struct list_node dirty_link;  /* [writeback] fs/writeback.c: has dirty pages; counted */
 	u64 dirty_since;	      /* [writeback] ns */
+	bool dirty_in_hand;	      /* [writeback] being written */
 	struct watch *watches;	      /* [inotify; atomic read] fs/inotify.c */
 	u32 write_count; /* [atomic] files open for writing; as negative number: for execution */
 };
@@ -217,6 +218,7 @@ struct file_system {
 	u64 device;		    /* st_dev */
 	bool read_only;		    /* [atomic] by remount, by the medium, or after an error */
 	struct block_device *block; /* [const] claimed, or NULL */
+	struct atomic32 writers;    /* regular files open for writing */
 	void *private;
 	struct atomic32 references;
 	/* Change between read-only and not; @flags MS_RDONLY. Open files are the VFS's concern. */

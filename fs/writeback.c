@@ -13,6 +13,7 @@ enum { START_SHARE = 10, STOP_SHARE = 5 }; /* of memory that may be dirty */
 
 static struct spinlock dirty_lock = SPINLOCK_INIT(RANK_WAIT);
 static struct list_node dirty_vnodes = LIST_INIT(dirty_vnodes); /* [dirty] oldest first; counted */
+static struct list_node in_hand = LIST_INIT(in_hand); /* [dirty] off the list and being written */
 static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait);
 static struct wait_queue progress_wait = WAIT_QUEUE_INIT(progress_wait);
 static u32 urgent; /* [atomic] do not wait for the period to end */
@@ -57,7 +58,8 @@ void writeback_forget(struct vnode *vnode)
 
 	spin_lock(&dirty_lock);
 	/* The caller's reference and the list's: nobody can find the vnode any more. */
-	if (!list_empty(&vnode->dirty_link) && atomic32_read(&vnode->references) == 2) {
+	if (!list_empty(&vnode->dirty_link) && !vnode->dirty_in_hand &&
+	    atomic32_read(&vnode->references) == 2) {
 		list_remove_init(&vnode->dirty_link);
 		drop = true;
 	}
@@ -67,8 +69,8 @@ void writeback_forget(struct vnode *vnode)
 }
 
 /*
- * The first vnode of @system (NULL: any) that became dirty before @before, off the list, with the
- * list's reference; or NULL.
+ * The first vnode of @system (NULL: any) that became dirty before @before, in hand, with the list's
+ * reference; or NULL.
  */
 static struct vnode *take(struct file_system *system, u64 before)
 {
@@ -78,7 +80,9 @@ static struct vnode *take(struct file_system *system, u64 before)
 	list_for_each_entry(vnode, &dirty_vnodes, dirty_link) {
 		if ((system && vnode->system != system) || vnode->dirty_since > before)
 			continue;
-		list_remove_init(&vnode->dirty_link);
+		list_remove(&vnode->dirty_link);
+		list_add_tail(&in_hand, &vnode->dirty_link);
+		vnode->dirty_in_hand = true;
 		found = vnode;
 		break;
 	}
@@ -96,9 +100,22 @@ static bool wanted(const struct vnode *vnode)
 static void give_back(struct vnode *vnode)
 {
 	mutex_lock(&vnode->object->lock);
+	spin_lock(&dirty_lock);
+	list_remove_init(&vnode->dirty_link);
+	vnode->dirty_in_hand = false;
+	spin_unlock(&dirty_lock);
 	if (vnode->object->dirty_count && wanted(vnode))
 		writeback_object_dirty(vnode->object);
 	mutex_unlock(&vnode->object->lock);
+	vnode_put(vnode);
+}
+
+static void give_up(struct vnode *vnode)
+{
+	spin_lock(&dirty_lock);
+	list_remove_init(&vnode->dirty_link);
+	vnode->dirty_in_hand = false;
+	spin_unlock(&dirty_lock);
 	vnode_put(vnode);
 }
 
@@ -114,13 +131,24 @@ static int write_before(struct file_system *system, u64 before, enum object_writ
 			failed = object_write_back(vnode->object, 0, ~(u64)0, how);
 		error = error ? error : failed;
 		give_back(vnode);
-		if (wait_queue_active(&progress_wait))
-			wait_wake_all(&progress_wait);
+		wait_wake_all(&progress_wait);
 		/* Memory that is wanted for writing has to come from elsewhere first. */
 		if (failed == -ENOMEM)
 			break;
 	}
 	return error;
+}
+
+static bool has_in_hand(struct file_system *system)
+{
+	struct vnode *vnode;
+	bool found = false;
+
+	spin_lock(&dirty_lock);
+	list_for_each_entry(vnode, &in_hand, dirty_link)
+		found |= !system || vnode->system == system;
+	spin_unlock(&dirty_lock);
+	return found;
 }
 
 int writeback_system(struct file_system *system)
@@ -130,6 +158,8 @@ int writeback_system(struct file_system *system)
 	int error = write_before(system, now, OBJECT_START);
 	int second = write_before(system, now, OBJECT_WAIT);
 
+	/* What others have in hand was dirty before, too. */
+	wait_event(&progress_wait, !has_in_hand(system));
 	return error ? error : second;
 }
 
@@ -167,7 +197,8 @@ void writeback_drop_system(struct file_system *system)
 	struct vnode *vnode;
 
 	while ((vnode = take(system, ~(u64)0)))
-		vnode_put(vnode);
+		give_up(vnode);
+	wait_event(&progress_wait, !has_in_hand(system));
 }
 
 void writeback_throttle(void)

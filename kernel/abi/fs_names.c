@@ -283,7 +283,7 @@ static int do_mount(const struct path *where, const struct mount_strings *string
 	struct file_system_type *type;
 
 	if (flags & MS_REMOUNT)
-		return mount_change_flags(where, flags);
+		return mount_change_flags(where, flags, strings->data ? strings->data : "");
 	if (flags & MS_BIND)
 		return bind(strings->source, where);
 	/* Every mount is private: that is all there is to ask for. */

@@ -12,12 +12,14 @@ static char whole_line[LINE_MAX];
 static char words[LINE_MAX]; /* cut up; handlers keep pointers into it */
 static char *init_arguments[INIT_ARGUMENTS_MAX + 1];
 const char *command_line_init = "/init";
+bool command_line_init_given;
 
 static int set_init(const char *value)
 {
 	if (!value || value[0] != '/')
 		return -EINVAL;
 	command_line_init = value;
+	command_line_init_given = true;
 	return 0;
 }
 COMMAND_LINE("init", set_init);

@@ -17,4 +17,5 @@ void command_line_parse(const char *line);
 /* The whole line, for /proc/cmdline; and init's arguments after `--` (NULL-terminated array). */
 const char *command_line(void);
 extern const char *command_line_init; /* init= or rdinit=, default "/init" */
+extern bool command_line_init_given;
 char **command_line_init_arguments(void);

@@ -12,6 +12,7 @@
 #include <debug/log.h>
 #include <debug/panic.h>
 #include <dev/device.h>
+#include <fs/root.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/frame.h>
@@ -66,6 +67,7 @@ static void boot_thread(void *argument)
 	initcalls_run(INITCALL_LEVEL_FS);
 	device_probe_all(0);
 	initcalls_run(INITCALL_LEVEL_DEVICE);
+	root_mount();
 	start_init();
 }
 

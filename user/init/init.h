@@ -26,6 +26,14 @@ __attribute__((noreturn)) void power_off(void);
 /* /proc, /sys, /dev, /dev/pts, as far as the kernel has them; the host name. */
 void mounts_make(void);
 
+/* ---- root.c ---- */
+
+/*
+ * With root= on the command line: mount that device (rootfstype=, rootwait, rw) and make it the root of all
+ * that follows. Where it cannot be, say so and stay.
+ */
+void root_change(void);
+
 /* ---- file.c ---- */
 
 /* A whole small file, NUL-ended; *size without the NUL (size may be NULL). NULL when unreadable. */

@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 	char *winsize = file_read(JOB "winsize", NULL);
 	bool with_job = job_read(&job);
 	job_files_remove();
+	root_change();
 	job.env = environment_with(job.env, started);
 	if (with_job) {
 		job_run(&job);

@@ -1,0 +1,234 @@
+#include <debug/log.h>
+#include <fs/block_file.h>
+#include <fs/buffer.h>
+#include <fs/dentry.h>
+#include <fs/mount.h>
+#include <fs/mount_device.h>
+#include <fs/writeback.h>
+#include <lib/ctype.h>
+#include <lib/errno.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+
+static struct mutex device_mutex = MUTEX_INIT(device_mutex); /* one mount at a time */
+
+/* Hexadecimal, in either case. */
+static bool uuid_equal(const char *a, const char *b)
+{
+	while (*a && char_to_lower(*a) == char_to_lower(*b)) {
+		a++;
+		b++;
+	}
+	return char_to_lower(*a) == char_to_lower(*b);
+}
+
+/* Is what @device holds called @value? @label: its label, else its UUID. */
+static bool system_is_called(struct block_device *device, bool label, const char *value)
+{
+	struct file_system_type *type = file_system_first();
+
+	for (; type; type = type->next) {
+		struct file_system_identity identity = { { 0 }, { 0 } };
+
+		if (!type->identify || type->identify(device, &identity))
+			continue;
+		return label ? string_equal(identity.label, value)
+			     : uuid_equal(identity.uuid, value);
+	}
+	return false;
+}
+
+static bool device_is_called(struct block_device *device, const char *key, const char *value)
+{
+	if (!device->size)
+		return false;
+	if (string_equal(key, "PARTUUID"))
+		return uuid_equal(device->partition_uuid, value);
+	if (string_equal(key, "PARTLABEL"))
+		return string_equal(device->partition_label, value);
+	return system_is_called(device, string_equal(key, "LABEL"), value);
+}
+
+/* The first in order of discovery; that there are more is worth a word. */
+static int device_by_key(const char *key, const char *value, struct block_device **found)
+{
+	struct block_device *device = NULL, *first = NULL;
+
+	while ((device = block_next(device))) {
+		if (!device_is_called(device, key, value))
+			continue;
+		if (first)
+			log_warning("%s=%s names both %s and %s: the first is taken\n", key, value,
+				    first->name, device->name);
+		else
+			first = device;
+	}
+	*found = first;
+	return first ? 0 : -ENODEV;
+}
+
+int device_by_name(const char *name, struct block_device **device)
+{
+	static const char *const keys[] = { "LABEL", "UUID", "PARTUUID", "PARTLABEL" };
+	const char *value = strchr(name, '=');
+	int error;
+
+	for (size_t i = 0; value && i < ARRAY_SIZE(keys); i++) {
+		size_t length = strlen(keys[i]);
+
+		if ((size_t)(value - name) == length && !memcmp(name, keys[i], length))
+			return device_by_key(keys[i], value + 1, device);
+	}
+	error = block_device_by_path(name, device);
+	/* A root without /dev, as at boot. */
+	if (error == -ENOENT && string_starts_with(name, "/dev/")) {
+		*device = block_find_name(name + strlen("/dev/"));
+		error = *device && (*device)->size ? 0 : -ENOENT;
+	}
+	return error;
+}
+
+struct search {
+	struct block_device *device;
+	struct file_system *found;
+};
+
+static bool is_on_device(struct mount *mount, void *context)
+{
+	struct search *search = context;
+
+	if (mount->system->block != search->device)
+		return true;
+	/* The mount list is locked, so that the mount, which counts the instance, stays. */
+	atomic32_inc(&mount->system->references);
+	search->found = mount->system;
+	return false;
+}
+
+/* [device_mutex] */
+static int instance_make(struct file_system_type *type, struct block_device *device,
+			 const char *data, unsigned flags, struct file_system **made)
+{
+	bool writable = !READ_ONCE(device->read_only) && !READ_ONCE(device->disk->read_only);
+	int error;
+
+	if (!(flags & MS_RDONLY) && !writable)
+		return -EACCES;
+	error = block_claim(device, type);
+	if (error)
+		return error;
+	error = block_file_flush(device);
+	if (!error)
+		error = type->mount_device(device, data, flags & MS_RDONLY, made);
+	if (error) {
+		buffer_drop_device(device);
+		block_release(device, type);
+		return error;
+	}
+	(*made)->root_dentry = dentry_create(NULL, "/", 1, (*made)->root);
+	if (!(*made)->root_dentry) {
+		vnode_put((*made)->root);
+		(*made)->unmount(*made);
+		buffer_drop_device(device);
+		block_release(device, type);
+		return -ENOMEM;
+	}
+	(*made)->block = device;
+	(*made)->device = device->number;
+	if (flags & MS_RDONLY)
+		WRITE_ONCE((*made)->read_only, true);
+	return 0;
+}
+
+int device_system_make(struct file_system_type *type, const char *source, const char *data,
+		       unsigned flags, struct file_system **made)
+{
+	struct search search = { 0 };
+	int error = device_by_name(source, &search.device);
+
+	if (error)
+		return error;
+	mutex_lock(&device_mutex);
+	mount_for_each(is_on_device, &search);
+	if (!search.found) {
+		error = instance_make(type, search.device, data, flags, made);
+	} else if (search.found->type != type ||
+		   search.found->read_only != ((flags & MS_RDONLY) != 0)) {
+		error = -EBUSY;
+	} else {
+		*made = search.found;
+		search.found = NULL;
+	}
+	mutex_unlock(&device_mutex);
+	if (search.found)
+		file_system_put(search.found);
+	return error;
+}
+
+void device_system_finish(struct file_system *system)
+{
+	if (!READ_ONCE(system->read_only) && file_system_sync(system))
+		log_error("%s: not everything could be written before the unmount\n",
+			  system->block->name);
+	writeback_drop_system(system);
+}
+
+void device_system_gone(struct block_device *device, struct file_system_type *type)
+{
+	buffer_sync(device);
+	block_flush(device);
+	buffer_drop_device(device);
+	block_file_flush(device);
+	block_release(device, type);
+}
+
+static int make_read_only(struct file_system *system, const char *data)
+{
+	int error;
+
+	if (atomic32_read(&system->writers))
+		return -EBUSY;
+	WRITE_ONCE(system->read_only, true);
+	error = file_system_sync(system);
+	if (!error && system->remount)
+		error = system->remount(system, MS_RDONLY, data);
+	if (error)
+		WRITE_ONCE(system->read_only, false);
+	return error;
+}
+
+int device_system_remount(struct file_system *system, unsigned flags, const char *data)
+{
+	bool read_only = flags & MS_RDONLY;
+	int error = 0;
+
+	mutex_lock(&device_mutex);
+	if (read_only && !system->read_only) {
+		error = make_read_only(system, data);
+	} else if (!read_only && system->read_only) {
+		if (system->block->read_only || system->block->disk->read_only)
+			error = -EACCES;
+		else
+			error = system->remount ? system->remount(system, 0, data) : -EROFS;
+		if (!error)
+			WRITE_ONCE(system->read_only, false);
+	}
+	mutex_unlock(&device_mutex);
+	return error;
+}
+
+void file_system_corrupt(struct file_system *system, const char *format, ...)
+{
+	const char *name = system->block ? system->block->name : system->type->name;
+	char text[160];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_error("%s: %s: %s\n", name, system->type->name, text);
+	if (!READ_ONCE(system->read_only)) {
+		WRITE_ONCE(system->read_only, true);
+		log_error("%s: read-only from now on; check it before the next mount\n", name);
+	}
+}
