@@ -1,7 +1,7 @@
 #include <fs/dentry.h>
 #include <fs/mount.h>
-#include <fs/notify.h>
 #include <fs/mount_device.h>
+#include <fs/notify.h>
 #include <fs/walk.h>
 #include <fs/writeback.h>
 #include <lib/errno.h>

@@ -70,7 +70,8 @@ static void run_format(const char *format)
 FORMAT(0)
 FORMAT(1)
 FORMAT(2)
-FORMAT(3) FORMAT(4) FORMAT(5) FORMAT(6) FORMAT(7) FORMAT(8) FORMAT(9) FORMAT(10) FORMAT(11)
+FORMAT(3)
+FORMAT(4) FORMAT(5) FORMAT(6) FORMAT(7) FORMAT(8) FORMAT(9) FORMAT(10) FORMAT(11)
 
 	int main(int count, char **arguments)
 {
