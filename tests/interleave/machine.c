@@ -3,6 +3,7 @@
 
 #include <boot/memory.h>
 #include <debug/log.h>
+#include <lib/errno.h>
 #include <mm/slab.h>
 #include <sched/runqueue.h>
 #include <setjmp.h>
@@ -109,7 +110,7 @@ unsigned machine_options(unsigned number)
 	case STEP_LOCK:
 		return !lock->locked;
 	case STEP_BLOCK:
-		return cpus[number].current->wake_pending;
+		return cpus[number].current->wake_pending || thread->interruptible;
 	case STEP_YIELD:
 	case HOST_RELAX:
 		return !thread->stuck;
@@ -237,7 +238,9 @@ static void before_spin_lock(struct spinlock *lock, const void *place)
 {
 	if (outside->current < 0)
 		return;
-	if (outside->fine || frame_around(lock))
+	if (outside->fine) /* its own steps are inside */
+		(void)0;
+	else if (frame_around(lock))
 		step_at(STEP_LOCK, lock, place);
 	else if (lock->locked) /* there is no step while it is held */
 		violation("a lock that is never waited for is held");
@@ -304,7 +307,10 @@ int thread_block(u64 deadline, enum wait_mode mode)
 {
 	if (self()->spinlocks)
 		violation("asleep with a spinlock held");
+	self()->interruptible = self()->signalled && mode != WAIT_UNINTERRUPTIBLE;
 	step_at(STEP_BLOCK, NULL, __builtin_return_address(0));
+	if (self()->interruptible && !thread_current()->wake_pending)
+		return -EINTR;
 	thread_current()->wake_pending = false;
 	return 0;
 }

@@ -39,6 +39,8 @@ struct machine_thread {
 	u32 spinlocks;	     /* held */
 	bool irq_off, stuck; /* stuck: yielded, and nobody else has moved */
 	bool dormant;	     /* a child that is not there yet */
+	bool signalled;	     /* an interruptible sleep of it ends at any time */
+	bool interruptible;  /* its present sleep */
 	bool child;	     /* enters its space itself */
 	unsigned space;	     /* in machine.spaces */
 	const char *doing;   /* the call, for the trace */

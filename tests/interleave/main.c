@@ -43,7 +43,7 @@ static void set_up(void)
 
 static const struct scenario *scenario_find(const char *name, size_t length)
 {
-	for (const struct scenario *s = scenarios; s->name; s++) {
+	for (const struct scenario *s = NULL; (s = scenario_next(s));) {
 		if (strlen(s->name) == length && !strncmp(s->name, name, length))
 			return s;
 	}
@@ -282,8 +282,8 @@ int main(int count, char **words)
 {
 	if (!parse(count, words))
 		return usage();
-	for (const struct scenario *s = scenarios; s->name && !options.rule; s++) {
-		if (matches(options.scenario, s->name))
+	for (const struct scenario *s = NULL; (s = scenario_next(s));) {
+		if (!options.rule && matches(options.scenario, s->name))
 			start_job(s, NULL);
 	}
 	for (const struct rule *rule = rules; rule->name && !options.scenario; rule++) {

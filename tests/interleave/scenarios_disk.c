@@ -1,0 +1,4 @@
+#include "parts.h"
+const struct scenario disk_scenarios[] = {
+	{ 0 },
+};

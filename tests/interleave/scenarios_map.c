@@ -1,0 +1,227 @@
+/* munmap, mmap, mprotect, mremap, exec, debuggers, futexes. */
+#include "parts.h"
+
+static void unmap_owned(void)
+{
+	written_page(unmaps, tries_to_write, tries_to_read);
+}
+
+static void unmap_shared(void)
+{
+	shared_page(unmaps, tries_to_write, tries_to_read, reads_and_writes);
+}
+
+static void tries_all(void)
+{
+	try_load(0);
+	try_store(0, 9);
+	try_load(0);
+}
+
+static void forks_and_tries(void)
+{
+	fork_to(3);
+	try_load(0);
+}
+
+static void unmap_and_fork(void)
+{
+	written_page(unmaps, forks_and_tries, tries_to_write);
+	child_thread(3, tries_all, 1);
+}
+
+static void maps_over(void)
+{
+	map_over(0);
+	load(0);
+	store(0, 3);
+	load(0);
+}
+
+static void map_over_owned(void)
+{
+	written_page(maps_over, tries_to_write, tries_to_read);
+}
+
+static void protects(void)
+{
+	protect(0, R);
+	load(0);
+	protect(0, RW);
+	store(0, 3);
+	load(0);
+}
+
+static void protect_owned(void)
+{
+	written_page(protects, tries_to_write, tries_to_read);
+}
+
+static void protect_shared(void)
+{
+	shared_page(protects, tries_to_write, reads, reads_and_writes);
+}
+
+static void hides(void)
+{
+	protect(0, 0);
+	try_load(0);
+	protect(0, RW);
+	store(0, 3);
+	load(0);
+}
+
+static void protect_none(void)
+{
+	shared_page(hides, tries_to_write, NULL, reads_and_writes);
+}
+
+static void makes_read_only(void)
+{
+	protect(0, R);
+	load(0);
+}
+
+static void protect_and_fork(void)
+{
+	written_page(makes_read_only, forks, tries_to_write);
+	child_thread(3, reads, 1);
+}
+
+static void protects_forks_writes(void)
+{
+	protect(0, R);
+	fork_to(3);
+	protect(0, RW);
+	store(0, 3);
+	load(0);
+}
+
+static void protect_then_fork(void)
+{
+	written_page(protects_forks_writes, tries_to_write, NULL);
+	child_thread(3, reads, 1);
+}
+
+static void moves(void)
+{
+	move(0, 1);
+	load(1);
+}
+
+static void tries_page_1(void)
+{
+	try_load(1);
+	try_store(1, 2);
+	try_load(1);
+}
+
+static void move_owned(void)
+{
+	written_page(moves, tries_to_write, tries_page_1);
+}
+
+static void move_shared(void)
+{
+	shared_page(moves, tries_to_write, tries_page_1, reads_and_writes);
+}
+
+static void tries_both(void)
+{
+	try_load(0);
+	try_load(1);
+	try_load(0);
+	try_load(1);
+}
+
+static void move_and_fork(void)
+{
+	written_page(moves, forks_and_tries, tries_to_write);
+	child_thread(3, tries_both, 1);
+}
+
+static void execs(void)
+{
+	exec_to(2, 4);
+	load(0);
+	store(0, 5);
+	load(0);
+}
+
+static void exec(void)
+{
+	shared_page(execs, writes_1, reads, reads_and_writes);
+}
+
+static void join(void)
+{
+	make_space(0, 2);
+	map_private(0, 0, 1, RW);
+	threads(unmaps, tries_to_write, NULL);
+	for (unsigned cpu = 2; cpu--;)
+		store_on(cpu, 0, 7);
+	thread_joining(2, tries_to_read, 0);
+	host_prefetch = BASE;
+}
+
+static void debugs(void)
+{
+	load(0);
+	forced_write(0, 0, 8);
+	load(0);
+}
+
+static void reads_and_protects(void)
+{
+	load(0);
+	protect(0, R);
+	load(0);
+}
+
+static void forced(void)
+{
+	make_space(0, 3);
+	map_private(0, 0, 1, RW);
+	threads(reads_and_protects, reads, NULL);
+	store_on(0, 0, 7);
+	make_child(1, 0, 3);
+	thread_on(3, debugs, 1);
+}
+
+static void keeps_its_key(void)
+{
+	struct futex_key before, after;
+
+	if (space_futex_key(BASE, false, &before))
+		violation("no futex key");
+	store(0, 1);
+	if (space_futex_key(BASE, false, &after) || before.base != after.base ||
+	    before.offset != after.offset)
+		violation("whoever sleeps on the futex is not found after a write");
+}
+
+static void futex_key(void)
+{
+	shared_page(keeps_its_key, writes_2, NULL, reads);
+}
+
+const struct scenario map_scenarios[] = {
+	{ "unmap-owned", "munmap while siblings write and read", unmap_owned },
+	{ "unmap-shared", "the same for a page that a child shares", unmap_shared },
+	{ "unmap-fork", "munmap, fork and a write at once", unmap_and_fork },
+	{ "map-over", "mmap(MAP_FIXED) over a page in use", map_over_owned },
+	{ "protect-owned", "mprotect to read-only and back under writes", protect_owned },
+	{ "protect-shared", "the same for a page that a child shares", protect_shared },
+	{ "protect-none", "mprotect(PROT_NONE) and back, shared with a child", protect_none },
+	{ "protect-fork", "mprotect by one thread, fork by another, a third writes",
+	  protect_and_fork },
+	{ "protect-then-fork", "read-only at fork, writable after", protect_then_fork },
+	{ "move-owned", "mremap while siblings use both places", move_owned },
+	{ "move-shared", "the same for a page that a child shares", move_shared },
+	{ "move-fork", "mremap and fork at once", move_and_fork },
+	{ "exec", "exec by one of three threads while a child writes", exec },
+	{ "join", "a CPU begins to run the space during munmap", join },
+	{ "forced-write", "a debugger writes while rights change", forced },
+	{ "futex-key", "a futex in a page that copy-on-write moves", futex_key },
+	{ 0 },
+};
