@@ -40,6 +40,8 @@ enum mm_rule {
 	RULE_13_TABLES_START_EMPTY, /* no page table is byte-copied from the parent */
 	/* What the other calls rely on. */
 	RULE_PROTECT_FLUSH_LOCKED, /* mprotect keeps the space locked until the shootdown */
+	RULE_PROTECT_LOCKS_OBJECT, /* and waits for those who take rights away for the object */
+	RULE_WRITE_BACK_PROTECTS,  /* a page that is written back is writable nowhere */
 	RULE_REPLACE_CHECKS,	   /* a replacement is installed only where nothing changed */
 	RULE_REPLACING_WAITS,	   /* whoever meets an entry being replaced gives way */
 	RULES

@@ -8,6 +8,7 @@
  */
 #include <arch/tlb.h>
 #include <lib/errno.h>
+#include <mm/hazard.h>
 #include <mm/mapping.h>
 #include <mm/object_internal.h>
 #include <sched/cpu.h>
@@ -130,7 +131,8 @@ static unsigned run_take(struct memory_object *object, u64 *first, u64 last, boo
 			break;
 	}
 	object->writing_count += count;
-	object_write_protect_locked(object, *first, *first + count - 1);
+	if (!BROKEN(RULE_WRITE_BACK_PROTECTS))
+		object_write_protect_locked(object, *first, *first + count - 1);
 	return count;
 }
 

@@ -49,6 +49,22 @@ static void protect_entries(struct protection *change, vaddr_t start, vaddr_t en
 	}
 }
 
+/*
+ * The object is locked, so that no truncate and no write-back is on its way, which has taken rights
+ * from an entry and not told all CPUs yet: it would look here as if there were nothing to tell.
+ */
+static void protect_shown(struct protection *change)
+{
+	struct mapping *mapping = change->mapping;
+	bool locked = mapping->object && !BROKEN(RULE_PROTECT_LOCKS_OBJECT);
+
+	if (locked)
+		mutex_lock(&mapping->object->lock);
+	protect_entries(change, mapping->start, mapping->end);
+	if (locked)
+		mutex_unlock(&mapping->object->lock);
+}
+
 /* The part of @mapping in [start, end). The mapping that covers the part's end afterwards. */
 static int protect_mapping(struct protection *change, struct mapping **at, vaddr_t start,
 			   vaddr_t end, unsigned prot, struct list_node *dead)
@@ -64,7 +80,7 @@ static int protect_mapping(struct protection *change, struct mapping **at, vaddr
 		return -ENOMEM;
 	mapping->prot = prot;
 	change->mapping = mapping;
-	protect_entries(change, mapping->start, mapping->end);
+	protect_shown(change);
 	*at = mapping_merge(mapping, dead);
 	return 0;
 }

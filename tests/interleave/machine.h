@@ -73,6 +73,7 @@ struct machine {
 	struct page object_pages[OBJECTS][PAGES];
 	u8 generations[OBJECTS];
 	struct frame *pinned;
+	u8 disk[PAGES];
 	struct fork {
 		bool active;
 		u32 parent, child;

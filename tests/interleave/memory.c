@@ -137,16 +137,22 @@ static void object_released(struct memory_object *object)
 	kfree(object);
 }
 
+void make_object_with(unsigned number, unsigned pages, const struct object_operations *operations)
+{
+	struct memory_object *object = kmalloc(sizeof(*object));
+
+	object_init(object, operations, pages * PAGE_SIZE);
+	machine.objects[number] = object;
+	for (unsigned i = 0; i < pages; i++)
+		machine.object_pages[number][i] = with_rights(RW, 1 << (10 + i));
+}
+
 void make_object(unsigned number, unsigned pages)
 {
 	static const struct object_operations operations = { .fill = object_fill,
 							     .release = object_released };
-	struct memory_object *object = kmalloc(sizeof(*object));
 
-	object_init(object, &operations, pages * PAGE_SIZE);
-	machine.objects[number] = object;
-	for (unsigned i = 0; i < pages; i++)
-		machine.object_pages[number][i] = with_rights(RW, 1 << (10 + i));
+	make_object_with(number, pages, &operations);
 }
 
 void map_object(unsigned number, unsigned page, unsigned count, unsigned prot, bool shared,
@@ -652,6 +658,16 @@ void exec_to(unsigned space, u8 value)
 	take_down(old);
 }
 
+void call(const char *name)
+{
+	begin(name, 0);
+}
+
+void object_value(unsigned number, unsigned page, u8 value)
+{
+	machine.object_pages[number][page].values = 1u << value;
+}
+
 void signal_flag(unsigned flag)
 {
 	machine.flags[flag] = 1;
@@ -732,6 +748,8 @@ static void expect_clean(void)
 /* A dirty page of an object is known as such, else it would never be written back. */
 static void check_dirty(unsigned number)
 {
+	if (machine.objects[number]->operations->write_pages)
+		return; /* the scenario knows more */
 	for (unsigned i = 0; i < PAGES; i++) {
 		struct frame *frame = radix_lookup(&machine.objects[number]->pages, i);
 

@@ -22,6 +22,7 @@ void make_space(unsigned number, unsigned cpus);
 void map_private(unsigned number, unsigned page, unsigned count, unsigned prot);
 /* Memory object @object of @pages pages; page n is full of 10 + n. */
 void make_object(unsigned object, unsigned pages);
+void make_object_with(unsigned object, unsigned pages, const struct object_operations *operations);
 void map_object(unsigned number, unsigned page, unsigned count, unsigned prot, bool shared,
 		unsigned object);
 /* Space @child becomes the child of @parent, which has run until then; on CPU @cpu. */
@@ -70,6 +71,9 @@ void forced_write(unsigned number, unsigned page, u8 value);
 void leave_space(void);
 /* execve: others have left; a new space with one page of @value takes the old one's place. */
 void exec_to(unsigned space, u8 value);
+/* Any other call: its name, for the trace; and a page of an object that it writes. */
+void call(const char *name);
+void object_value(unsigned object, unsigned page, u8 value);
 void signal_flag(unsigned flag);
 void wait_for(unsigned flag);
 

@@ -59,6 +59,22 @@ static inline void unmaps(void)
 	try_load(0);
 }
 
+static inline void protects(void)
+{
+	protect(0, R);
+	load(0);
+	protect(0, RW);
+	store(0, 3);
+	load(0);
+}
+
+static inline void truncates(void)
+{
+	truncate_object(0, 0);
+	signal_flag(1);
+	try_load(0);
+}
+
 static inline void does_nothing(void)
 {
 }

@@ -18,13 +18,6 @@ static void shown_object(bool shared, void (*first)(void), void (*second)(void),
 	}
 }
 
-static void truncates(void)
-{
-	truncate_object(0, 0);
-	signal_flag(1);
-	try_load(0);
-}
-
 static void shared_write(void)
 {
 	shown_object(true, reads_and_writes, writes_1, reads, reads);
@@ -100,6 +93,17 @@ static void truncate_and_unmap(void)
 	shown_object(true, truncates, unmaps, NULL, tries_to_read);
 }
 
+static void hides_for_good(void)
+{
+	protect(0, 0);
+	try_load(0);
+}
+
+static void truncate_and_protect(void)
+{
+	shown_object(true, truncates, hides_for_good, tries_to_read, NULL);
+}
+
 static void shortens(void)
 {
 	u8 value = 0xff;
@@ -149,6 +153,7 @@ const struct scenario file_scenarios[] = {
 	{ "truncate-fork", "truncate and fork at once", truncate_and_fork },
 	{ "truncate-move", "truncate and mremap at once", truncate_and_move },
 	{ "truncate-unmap", "truncate and munmap at once", truncate_and_unmap },
+	{ "truncate-protect", "truncate and mprotect(PROT_NONE) at once", truncate_and_protect },
 	{ "truncate-tail", "truncate within a page", truncate_tail },
 	{ "new-code", "code is replaced in a file that others run", new_code },
 	{ 0 },

@@ -43,15 +43,6 @@ static void map_over_owned(void)
 	written_page(maps_over, tries_to_write, tries_to_read);
 }
 
-static void protects(void)
-{
-	protect(0, R);
-	load(0);
-	protect(0, RW);
-	store(0, 3);
-	load(0);
-}
-
 static void protect_owned(void)
 {
 	written_page(protects, tries_to_write, tries_to_read);
