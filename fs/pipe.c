@@ -337,7 +337,7 @@ static int fifo_wait(struct pipe *pipe, struct file *file)
 static int fifo_open(struct vnode *vnode, struct file *file)
 {
 	struct pipe *pipe;
-	int error;
+	int error = 0;
 
 	write_lock(&vnode->lock);
 	if (!vnode->pipe)
@@ -350,7 +350,9 @@ static int fifo_open(struct vnode *vnode, struct file *file)
 		return -ENOMEM;
 	pipe_wake(&pipe->read_wait);
 	pipe_wake(&pipe->write_wait);
-	error = fifo_wait(pipe, file);
+	/* pipe(2)'s, opened again by /proc/PID/fd: nobody need be at the other end any more. */
+	if (vnode->system != &anonymous_system)
+		error = fifo_wait(pipe, file);
 	if (error)
 		pipe_release(file);
 	return error;

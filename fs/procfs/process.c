@@ -7,6 +7,7 @@
 #include <mm/slab.h>
 #include <mm/space.h>
 #include <proc/process.h>
+#include <proc/ptrace.h>
 #include <sched/cpu.h>
 
 enum { KIB_PER_PAGE = PAGE_SIZE / 1024, TICK_NS = 10000000, ARGUMENTS_MAX = 1 << 17 };
@@ -14,6 +15,14 @@ enum { KIB_PER_PAGE = PAGE_SIZE / 1024, TICK_NS = 10000000, ARGUMENTS_MAX = 1 <<
 static const char *subject_name(const struct proc_subject *subject)
 {
 	return subject->thread ? subject->thread->name : "";
+}
+
+/* Of one thread, or of all that the process has. */
+static char subject_letter(const struct proc_subject *subject)
+{
+	if (subject->thread && subject->thread != subject->process->leader)
+		return thread_state_letter(subject->thread);
+	return process_state_letter(subject->process);
 }
 
 /* Pages of the whole space, in all and resident. */
@@ -39,13 +48,14 @@ static u64 resident_pages(const struct page_counts *counts)
 
 /* Numbers of relatives, read together under the tree's lock. */
 struct kin {
-	s32 parent, group, session, foreground;
+	s32 parent, group, session, foreground, tracer;
 	u64 terminal;
 	unsigned threads;
 };
 
-static struct kin process_kin(struct process *process)
+static struct kin subject_kin(const struct proc_subject *subject)
 {
+	struct process *process = subject->process;
 	struct kin kin = { .foreground = -1 };
 	unsigned long state = spin_lock_irqsave(&process_tree_lock);
 
@@ -59,6 +69,8 @@ static struct kin process_kin(struct process *process)
 		kin.terminal = terminal_number(process->terminal);
 		kin.foreground = terminal_foreground_group(process->terminal);
 	}
+	if (subject->thread && subject->thread->user)
+		kin.tracer = trace_tracer_pid_locked(subject->thread->user);
 	kin.threads = process->thread_count;
 	spin_unlock_irqrestore(&process_tree_lock, state);
 	return kin;
@@ -94,7 +106,7 @@ static struct signal_sets subject_signals(const struct proc_subject *subject)
 static void show_stat(struct text *text, const struct proc_subject *subject)
 {
 	struct process *process = subject->process;
-	struct kin kin = process_kin(process);
+	struct kin kin = subject_kin(subject);
 	struct signal_sets sets = subject_signals(subject);
 	struct page_counts counts;
 	struct thread *thread = subject->thread;
@@ -104,7 +116,7 @@ static void show_stat(struct text *text, const struct proc_subject *subject)
 	process_times(process, &user, &system);
 	space_size(process, &pages, &counts);
 	text_format(text, "%d (%s) %c %d %d %d %lu %d 0 0 0 0 0 %lu %lu %lu %lu %d %d %u 0 ",
-		    subject->tid, subject_name(subject), process_state_letter(process), kin.parent,
+		    subject->tid, subject_name(subject), subject_letter(subject), kin.parent,
 		    kin.group, kin.session, (unsigned long)kin.terminal, kin.foreground,
 		    (unsigned long)(user / TICK_NS), (unsigned long)(system / TICK_NS),
 		    (unsigned long)(process->children_user / TICK_NS),
@@ -142,6 +154,8 @@ static const char *state_name(char letter)
 		return "disk sleep";
 	case 'T':
 		return "stopped";
+	case 't':
+		return "tracing stop";
 	case 'Z':
 		return "zombie";
 	}
@@ -179,14 +193,14 @@ static void show_status(struct text *text, const struct proc_subject *subject)
 {
 	struct process *process = subject->process;
 	struct signal_sets sets = subject_signals(subject);
-	char letter = process_state_letter(process);
-	struct kin kin = process_kin(process);
+	char letter = subject_letter(subject);
+	struct kin kin = subject_kin(subject);
 
 	text_format(text,
 		    "Name:\t%s\nUmask:\t0022\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
-		    "PPid:\t%d\nTracerPid:\t0\n",
+		    "PPid:\t%d\nTracerPid:\t%d\n",
 		    subject_name(subject), letter, state_name(letter), process->id->number,
-		    subject->tid, kin.parent);
+		    subject->tid, kin.parent, kin.tracer);
 	show_ids(text, &process->credentials);
 	show_status_memory(text, process);
 	text_format(text,
@@ -384,6 +398,10 @@ static s32 next_task(const struct proc_subject *subject, s32 after)
 		  .mode = S_IFREG | 0444,                                                          \
 		  .private = true,                                                                 \
 		  .show = proc_show_smaps },                                                       \
+		{ .name = "mem",                                                                   \
+		  .mode = S_IFREG | 0600,                                                          \
+		  .private = true,                                                                 \
+		  .operations = &proc_mem_operations },                                            \
 		{ .name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts },            \
 		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo },      \
 		{ .name = "wchan", .mode = S_IFREG | 0444, .show = show_wait_channel },            \

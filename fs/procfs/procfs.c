@@ -46,12 +46,17 @@ static int subject_get(struct proc_node *node, struct proc_subject *subject)
 	return 0;
 }
 
-static void subject_put(struct proc_subject *subject)
+void proc_subject_put(struct proc_subject *subject)
 {
 	if (subject->thread)
 		thread_put(subject->thread);
 	if (subject->process)
 		process_put(subject->process);
+}
+
+int proc_subject_of(struct vnode *vnode, struct proc_subject *subject)
+{
+	return subject_get(node_of(vnode), subject);
 }
 
 /* Numbers that stay the same for a name as long as the process lives. */
@@ -74,7 +79,9 @@ static struct vnode *node_create(struct file_system *system, const struct proc_e
 	node->tid = tid;
 	node->fd = fd;
 	node->vnode.operations = &node_operations;
-	node->vnode.file_operations = S_ISREG(entry->mode) ? &text_operations : NULL;
+	if (S_ISREG(entry->mode))
+		node->vnode.file_operations = entry->operations ? entry->operations
+								: &text_operations;
 	node->vnode.ino = node_inode(entry, tid, fd);
 	node->vnode.links = S_ISDIR(entry->mode) ? 2 : 1;
 	node->vnode.times = (struct vnode_times){ now, now, now };
@@ -122,7 +129,7 @@ static int lookup_number(struct proc_node *directory, s32 number, struct vnode *
 	if (error)
 		return -ENOENT;
 	there = entry->next(&subject, number - 1) == number;
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	if (!there)
 		return -ENOENT;
 	if (member == &proc_fd_member || member == &proc_fdinfo_member)
@@ -168,7 +175,7 @@ static int list_numbers(struct proc_node *directory, s64 position, struct direct
 				member->mode >> 12, NUMBERS + (s64)number + 1))
 			break;
 	}
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	return 0;
 }
 
@@ -239,7 +246,7 @@ static ssize_t node_readlink(struct vnode *vnode, char *buffer, size_t size)
 	}
 	kfree(whole);
 out:
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	return result;
 }
 
@@ -255,7 +262,7 @@ static int node_follow(struct vnode *vnode, struct path *target)
 	if (error)
 		return -ENOENT;
 	error = may_look(node, &subject) ? node->entry->follow(&subject, target) : -EACCES;
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	return error;
 }
 
@@ -269,7 +276,7 @@ static void node_refresh(struct vnode *vnode)
 		return;
 	vnode->uid = subject.process->credentials.euid;
 	vnode->gid = subject.process->credentials.egid;
-	subject_put(&subject);
+	proc_subject_put(&subject);
 }
 
 static bool node_revalidate(struct vnode *vnode)
@@ -282,7 +289,7 @@ static bool node_revalidate(struct vnode *vnode)
 		return false;
 	if (node->fd >= 0)
 		there = proc_fd_next(&subject, node->fd - 1) == node->fd;
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	return there;
 }
 
@@ -309,7 +316,7 @@ static int text_open(struct vnode *vnode, struct file *file)
 	if (subject_get(node, &subject))
 		return -ESRCH;
 	allowed = may_look(node, &subject);
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	if (!allowed)
 		return -EACCES;
 	return text_file_open(file);
@@ -325,7 +332,7 @@ static int make_text(struct file *file, struct text *text)
 		return error;
 	if (node->entry->show)
 		node->entry->show(text, &subject);
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	return 0;
 }
 
@@ -351,7 +358,7 @@ static ssize_t node_write(struct file *file, struct io_iterator *iterator, s64 *
 	if (error)
 		return error;
 	error = node->entry->store(&subject, value);
-	subject_put(&subject);
+	proc_subject_put(&subject);
 	return error ? error : (ssize_t)size;
 }
 

@@ -6,6 +6,8 @@
  *   procfs.c    nodes, tables, lookup, listing     system.c   /proc/meminfo and its like
  *   process.c   /proc/PID/…                        maps.c     maps, smaps
  *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
+ *   memory.c    mem                                numbers.c  stat, statm, status, io…
+ *   sys.c       /proc/sys/…
  *   sysvipc.c   /proc/sysvipc/shm, sem
  *   net.c       /proc/net/…
  */
@@ -26,7 +28,7 @@ struct proc_subject {
 
 struct proc_node;
 
-/* One name. Exactly one of show, children, link and list is set. */
+/* One name. Of show, operations, children, next and follow or readlink it has what it is. */
 struct proc_entry {
 	const char *name;
 	u32 mode;     /* with type */
@@ -39,6 +41,8 @@ struct proc_entry {
 	/* A link to an object; or its text, when follow is NULL. */
 	int (*follow)(const struct proc_subject *subject, struct path *target);
 	ssize_t (*readlink)(const struct proc_subject *subject, char *buffer, size_t size);
+	/* A file that is no text. */
+	const struct file_operations *operations;
 	/* Takes what is written in one write(2): 0 or -errno. */
 	int (*store)(const struct proc_subject *subject, const char *value);
 };
@@ -50,6 +54,11 @@ extern const struct proc_entry proc_fd_member, proc_fdinfo_member;
 
 /* procfs.c: once at boot. */
 void procfs_init(void);
+/* What @vnode, one of procfs, is about, with references; -ESRCH when that is gone. */
+int proc_subject_of(struct vnode *vnode, struct proc_subject *subject);
+void proc_subject_put(struct proc_subject *subject);
+/* memory.c: /proc/PID/mem */
+extern const struct file_operations proc_mem_operations;
 /* links.c */
 s32 proc_fd_next(const struct proc_subject *subject, s32 after);
 int proc_follow_exe(const struct proc_subject *subject, struct path *target);

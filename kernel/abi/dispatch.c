@@ -4,6 +4,7 @@
 #include <arch/trap.h>
 #include <lib/errno.h>
 #include <proc/process.h>
+#include <proc/ptrace.h>
 #include <proc/spawn_abi.h>
 #include <proc/tree.h>
 
@@ -62,14 +63,26 @@ static long call_handler(const struct syscall *call, const struct trap_frame *fr
 			     trap_argument(frame, 4), trap_argument(frame, 5));
 }
 
-static long call_traced(const struct syscall *call, const struct trap_frame *frame)
+/* Someone looks on: the log, or a tracer, who may change the call. */
+static long call_watched(struct trap_frame *frame)
 {
-	struct syscall_trace trace;
+	const struct syscall *call;
+	struct syscall_trace *trace;
 	long result;
 
-	syscall_trace_enter(&trace, call, frame);
-	result = call ? call_handler(call, frame) : count_unimplemented(trap_syscall_number(frame));
-	syscall_trace_leave(&trace, result);
+	trap_set_result(frame, -ENOSYS);
+	trace_call_enter();
+	if (atomic32_read(&thread_current()->work) & WORK_EXIT)
+		return -EINTR;
+	call = syscall_find(trap_syscall_number(frame));
+	trace = syscall_trace_enter(call, frame);
+	if (call)
+		result = call_handler(call, frame);
+	else if (trap_syscall_number(frame) == -1)
+		result = trap_result(frame);
+	else
+		result = count_unimplemented(trap_syscall_number(frame));
+	syscall_trace_leave(trace, result);
 	return result;
 }
 
@@ -84,13 +97,20 @@ static __force_inline void finish(struct trap_frame *frame, long result)
 		thread_add_work(thread_current(), WORK_SIGNAL);
 }
 
+static void watch(struct trap_frame *frame)
+{
+	trap_set_result(frame, call_watched(frame));
+	trace_call_leave();
+	finish(frame, trap_result(frame));
+}
+
 /* A number without a handler, Selene's own number, or someone watches. */
 static __noinline void dispatch_rare(struct trap_frame *frame)
 {
 	const struct syscall *call = syscall_find(trap_syscall_number(frame));
 
 	if (atomic32_read(&thread_current()->work) & WORK_TRACE)
-		finish(frame, call_traced(call, frame));
+		watch(frame);
 	else if (call)
 		finish(frame, call_handler(call, frame));
 	else

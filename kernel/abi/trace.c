@@ -5,9 +5,15 @@
 #include <lib/errno.h>
 #include <lib/printf.h>
 #include <lib/string.h>
-#include <sched/thread.h>
+#include <mm/slab.h>
+#include <proc/process.h>
 
-enum { TRACE_STRING = 48 };
+enum { TRACE_STRING = 48, TRACE_LINE = 192 };
+
+struct syscall_trace {
+	char line[TRACE_LINE];
+	size_t length;
+};
 
 static void put_text(struct syscall_trace *trace, const char *text)
 {
@@ -64,12 +70,18 @@ static void put_argument(struct syscall_trace *trace, unsigned kind, unsigned lo
 	put_text(trace, text);
 }
 
-void syscall_trace_enter(struct syscall_trace *trace, const struct syscall *call,
-			 const struct trap_frame *frame)
+struct syscall_trace *syscall_trace_enter(const struct syscall *call,
+					  const struct trap_frame *frame)
 {
 	struct thread *thread = thread_current();
 	long number = trap_syscall_number(frame);
+	struct syscall_trace *trace;
 
+	if (!READ_ONCE(thread->user->logged))
+		return NULL;
+	trace = kmalloc(sizeof(*trace));
+	if (!trace)
+		return NULL;
 	trace->length =
 		(size_t)scnprintf(trace->line, TRACE_LINE, "%s[%d] ", thread->name, thread->tid);
 	if (!call) {
@@ -87,14 +99,21 @@ void syscall_trace_enter(struct syscall_trace *trace, const struct syscall *call
 	}
 	put_text(trace, ")");
 	/* These do not come back. */
-	if (call && string_starts_with(call->name, "exit"))
+	if (call && string_starts_with(call->name, "exit")) {
 		log_info("%s\n", trace->line);
+		kfree(trace);
+		trace = NULL;
+	}
+	return trace;
 }
 
 void syscall_trace_leave(struct syscall_trace *trace, long result)
 {
+	if (!trace)
+		return;
 	if (result > -4096 && result < 1 << 20)
 		log_info("%s = %ld\n", trace->line, result);
 	else
 		log_info("%s = %#lx\n", trace->line, (unsigned long)result);
+	kfree(trace);
 }

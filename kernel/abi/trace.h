@@ -6,14 +6,13 @@
 #include <abi/syscall.h>
 
 struct trap_frame;
+struct syscall_trace;
 
-enum { TRACE_LINE = 192 };
-struct syscall_trace {
-	char line[TRACE_LINE];
-	size_t length;
-};
-
-/* @call: NULL for a number that is not in the table. Sleeps: reads strings of the program. */
-void syscall_trace_enter(struct syscall_trace *trace, const struct syscall *call,
-			 const struct trap_frame *frame);
+/*
+ * The line of a call whose thread is logged, with its arguments as they are now; NULL: none. @call: NULL for a
+ * number that is not in the table. Sleeps: reads strings of the program.
+ */
+struct syscall_trace *syscall_trace_enter(const struct syscall *call,
+					  const struct trap_frame *frame);
+/* The line with its result goes to the log. @trace may be NULL. */
 void syscall_trace_leave(struct syscall_trace *trace, long result);

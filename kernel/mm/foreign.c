@@ -113,6 +113,13 @@ ssize_t space_read(struct space *space, vaddr_t from, void *to, size_t size)
 	return copy_range(&copy, size);
 }
 
+ssize_t space_read_forced(struct space *space, vaddr_t from, void *to, size_t size)
+{
+	struct foreign copy = { .space = space, .address = from, .data = to, .force = true };
+
+	return copy_range(&copy, size);
+}
+
 ssize_t space_write(struct space *space, vaddr_t to, const void *from, size_t size, bool force)
 {
 	struct foreign copy = { .space = space,

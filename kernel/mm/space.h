@@ -138,6 +138,8 @@ int space_fault(struct space *space, vaddr_t address, enum fault_access access);
  * write protection of private pages (hazard 4). Bytes copied; when none -EFAULT or -ENOMEM. Sleeps.
  */
 ssize_t space_read(struct space *space, vaddr_t from, void *to, size_t size);
+/* Reads what the program itself may not: PROT_NONE. */
+ssize_t space_read_forced(struct space *space, vaddr_t from, void *to, size_t size);
 ssize_t space_write(struct space *space, vaddr_t to, const void *from, size_t size, bool force);
 
 /* What a futex sleeps on: see mm-hazards 6. object is counted for shared keys, else NULL. */

@@ -9,6 +9,7 @@
 #include <proc/credentials.h>
 #include <proc/oom.h>
 #include <proc/pidfd.h>
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -207,7 +208,9 @@ int child_link(struct child *child, bool as_sibling, u32 exit_signal)
 	error = check_link_locked(self);
 	if (!error) {
 		child->user->blocked = thread_current()->user->blocked;
-		atomic32_or(&thread->work, atomic32_read(&thread_current()->work) & WORK_TRACE);
+		child->user->logged = thread_current()->user->logged;
+		if (child->user->logged)
+			atomic32_or(&thread->work, WORK_TRACE);
 		process_get(process);
 		thread->process = process;
 		thread->user = child->user;
@@ -217,6 +220,7 @@ int child_link(struct child *child, bool as_sibling, u32 exit_signal)
 			link_process_locked(process, as_sibling ? self->parent : self, thread);
 		}
 		process_add_thread_locked(process, thread);
+		trace_inherit_locked(child->user, &child->tracee);
 	}
 	spin_unlock(&self->actions->lock);
 	tree_unlock(state);
@@ -333,8 +337,11 @@ static s64 start_child(struct child *child, const struct clone_request *request)
 	if (request->flags & CLONE_PARENT_SETTID)
 		(void)copy_out(request->parent_tid, &tid, sizeof(tid));
 	thread_start(child->thread);
-	if (vfork)
+	trace_event(trace_clone_event(request->flags, request->exit_signal), (u64)tid);
+	if (vfork) {
 		wait_for_vfork(child->process, &vfork_queue);
+		trace_event(TRACE_EVENT_VFORK_DONE, (u64)tid);
+	}
 	return tid;
 }
 
@@ -355,7 +362,10 @@ static s64 clone_once(const struct clone_request *request)
 	if (result)
 		goto undo_process;
 	prepare_registers(&child, request);
-	result = start_child(&child, request);
+	result = trace_inherit(request->flags, request->exit_signal, &child.tracee);
+	if (!result)
+		result = start_child(&child, request);
+	trace_discard(child.tracee);
 	if (result >= 0)
 		return result;
 	child_undo(&child);

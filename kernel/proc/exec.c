@@ -11,6 +11,7 @@
 #include <proc/oom.h>
 #include <proc/posix_timer.h>
 #include <proc/program.h>
+#include <proc/ptrace.h>
 #include <proc/script.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
@@ -317,10 +318,14 @@ static unsigned lookup_flags_of(int flags)
 static int load_and_enter(struct program *program, int fd, const char *path, int flags)
 {
 	int error = program_load(program, fd, path, lookup_flags_of(flags));
+	s32 tid = thread_current()->tid;
 
 	if (error)
 		return error;
-	return program_enter(program) ? -ERESTARTNOINTR : 0;
+	if (program_enter(program))
+		return -ERESTARTNOINTR;
+	trace_exec(tid);
+	return 0;
 }
 
 static int exec_once(const char *name, int fd, vaddr_t argv, vaddr_t envp, int flags)

@@ -9,6 +9,7 @@
 #include <lib/errno.h>
 #include <mm/space.h>
 #include <proc/posix_timer.h>
+#include <proc/ptrace.h>
 #include <proc/semaphore.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
@@ -91,6 +92,7 @@ static bool unlink_thread(struct process *process, int status)
 		process->exit_status = status;
 	list_remove_init(&user->link);
 	user->id->thread = NULL;
+	trace_thread_ended_locked(user, process->exiting ? process->exit_status : status);
 	last = --process->thread_count == 0;
 	signal_flush_locked(process, &user->pending, ~0ull);
 	if (!last)
@@ -212,7 +214,7 @@ static bool is_reaped_at_once_locked(struct process *process)
 }
 
 /* True: nobody will wait for it, and it has left the tree. */
-static bool become_zombie_locked(struct process *process)
+bool process_become_zombie_locked(struct process *process)
 {
 	bool at_once = is_reaped_at_once_locked(process);
 
@@ -242,7 +244,8 @@ static struct process *pass_on_child(struct process *process)
 	while (!gone && !list_empty(&process->children)) {
 		child = list_first_entry(&process->children, struct process, sibling);
 		reparent_child_locked(child, to);
-		if (child->state == PROCESS_ZOMBIE && become_zombie_locked(child))
+		if (child->state == PROCESS_ZOMBIE && !trace_hides_end_locked(child) &&
+		    process_become_zombie_locked(child))
 			gone = child;
 	}
 	tree_unlock(state);
@@ -253,7 +256,7 @@ static void finish_process(struct process *process)
 {
 	struct process *gone;
 	unsigned long state;
-	bool at_once;
+	bool at_once, hidden;
 
 	if (process == process_init) {
 		int status = process->exit_status;
@@ -263,6 +266,8 @@ static void finish_process(struct process *process)
 			     status & 0x7f ? status & 0x7f : status >> 8);
 	}
 	release_resources(process);
+	while ((gone = trace_tracer_ends()))
+		process_release(gone);
 	while ((gone = pass_on_child(process)))
 		process_release(gone);
 	state = tree_lock();
@@ -270,7 +275,10 @@ static void finish_process(struct process *process)
 	    process->parent->session_id == process->session_id)
 		rescue_group_locked(process->group_id, process);
 	process->state = PROCESS_ZOMBIE;
-	at_once = become_zombie_locked(process);
+	hidden = trace_hides_end_locked(process);
+	if (hidden)
+		trace_tell_end_locked(process);
+	at_once = !hidden && process_become_zombie_locked(process);
 	wait_wake_all(&process->exit_wait);
 	tree_unlock(state);
 	if (at_once)
@@ -281,6 +289,7 @@ void process_exit_thread(int status)
 {
 	struct process *process = process_current();
 
+	trace_event(TRACE_EVENT_EXIT, (u64)status);
 	process_leave_space();
 	if (unlink_thread(process, status))
 		finish_process(process);
@@ -290,8 +299,10 @@ void process_exit_thread(int status)
 void process_exit_group(int status)
 {
 	struct process *process = process_current();
-	unsigned long state = tree_lock();
+	unsigned long state;
 
+	trace_event(TRACE_EVENT_EXIT, (u64)status);
+	state = tree_lock();
 	spin_lock(&process->actions->lock);
 	/* While another thread does exec, the process goes on without this thread. */
 	if (!process->execing)

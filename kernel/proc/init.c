@@ -175,6 +175,7 @@ static void link_init(const struct child *child)
 	process_link_locked(process, NULL);
 	process_add_thread_locked(process, child->thread);
 	tree_unlock(state);
+	child->user->logged = trace_syscalls;
 	if (trace_syscalls)
 		thread_add_work(child->thread, WORK_TRACE);
 }

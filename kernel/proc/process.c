@@ -5,6 +5,7 @@
 #include <lib/err.h>
 #include <mm/slab.h>
 #include <proc/credentials.h>
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/timers.h>
 #include <proc/tree.h>
@@ -31,6 +32,8 @@ struct process *process_allocate(void)
 	list_init(&process->sibling);
 	list_init(&process->semaphore_undos);
 	list_init(&process->threads);
+	list_init(&process->tracees);
+	list_init(&process->tracees_gone);
 	list_init(&process->all_link);
 	list_init(&process->pending.entries);
 	list_init(&process->posix_timers);
@@ -142,6 +145,7 @@ void process_link_locked(struct process *process, struct process *parent)
 void process_unlink_locked(struct process *process)
 {
 	BUG_ON(process->state == PROCESS_DEAD || process->thread_count);
+	trace_reaped_locked(process);
 	process->state = PROCESS_DEAD;
 	wait_wake_all(&process->exit_wait);
 	process->id->process = NULL;
@@ -268,8 +272,18 @@ void process_times(struct process *process, u64 *user_time, u64 *system_time)
 	tree_unlock(state);
 }
 
-static char thread_state_letter(struct thread *thread)
+static char thread_state_letter_locked(struct thread *thread)
 {
+	struct process *process = thread->process;
+	struct user_thread *user = thread->user;
+
+	if (list_empty(&user->link))
+		return process->state == PROCESS_ZOMBIE ? 'Z' : 'X';
+	if (user->trace && user->trace->stop != TRACE_RUNNING)
+		return user->trace->listening ? 'T' : 't';
+	if (process->stopped_count >= process->thread_count &&
+	    trace_stops_with_process(process, user))
+		return 'T';
 	switch (READ_ONCE(thread->state)) {
 	case THREAD_SLEEPING:
 		return thread->wait_mode == WAIT_UNINTERRUPTIBLE ? 'D' : 'S';
@@ -280,29 +294,36 @@ static char thread_state_letter(struct thread *thread)
 	}
 }
 
+char thread_state_letter(struct thread *thread)
+{
+	unsigned long state = tree_lock();
+	char letter = thread_state_letter_locked(thread);
+
+	tree_unlock(state);
+	return letter;
+}
+
 /* A process runs when one of its threads does. */
 char process_state_letter(struct process *process)
 {
 	unsigned long state = tree_lock();
 	struct user_thread *user;
-	char letter = 'S';
+	char letter = 0;
 
 	if (process->state == PROCESS_DEAD) {
 		letter = 'X';
 	} else if (process->state == PROCESS_ZOMBIE) {
 		letter = 'Z';
-	} else if (process->stop_signal && process->stopped_count >= process->thread_count) {
-		letter = 'T';
 	} else {
 		process_for_each_thread(user, process) {
-			char one = thread_state_letter(user->thread);
+			char one = thread_state_letter_locked(user->thread);
 
-			if (one == 'R' || (one == 'D' && letter == 'S'))
+			if (!letter || one == 'R' || (one == 'D' && letter == 'S'))
 				letter = one;
 		}
 	}
 	tree_unlock(state);
-	return letter;
+	return letter ? letter : 'X';
 }
 
 struct space *process_space(struct process *process)

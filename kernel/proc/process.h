@@ -16,6 +16,7 @@
 struct file_table;	  /* fs/file.h */
 struct directory_context; /* fs/path.h: cwd, root, umask */
 struct terminal;
+struct tracee; /* proc/ptrace.h */
 
 struct credentials {
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
@@ -71,6 +72,8 @@ struct process {
 	s32 parent_pid;				   /* [tree; atomic read] parent's, 0: none */
 	struct list_node children, sibling;	   /* [tree] */
 	struct list_node threads;		   /* [tree] struct user_thread.link */
+	struct list_node tracees;		   /* [tree] struct tracee.link, of this tracer */
+	struct list_node tracees_gone;		   /* [tree] struct tracee.link, to be freed */
 	unsigned thread_count;			   /* [tree] live ones */
 	struct thread *leader;			   /* [const until exec] */
 	enum process_state state;		   /* [tree] */
@@ -144,6 +147,9 @@ struct user_thread {
 	u64 restart_deadline;  /* [own] restart_syscall: absolute ns for nanosleep/poll/futex */
 	int fault_count;       /* [own] for hazard 9 reports */
 	vaddr_t fault_address; /* [own] of the last page fault */
+	struct tracee *trace;  /* [tree and signal to change] ptrace(2), or NULL */
+	int trace_signal;      /* [tree] what a tracer that let it go resumed it with */
+	bool logged;	       /* [atomic] its system calls are logged: abi/trace.h */
 	int fault_signal;      /* [own] forced and not yet delivered: for the report */
 };
 
@@ -180,8 +186,9 @@ unsigned process_count(void);
 s32 process_last_pid(void);
 /* CPU time of all threads, living and ended, ns. */
 void process_times(struct process *process, u64 *user, u64 *system);
-/* For /proc/PID/stat: one of R S D T Z X. */
+/* For /proc/PID/stat: one of R S D T t Z X. */
 char process_state_letter(struct process *process);
+char thread_state_letter(struct thread *thread);
 /* The process's space with a reference (space_put()), or NULL when it has left it. */
 struct space *process_space(struct process *process);
 /* Likewise its file table (file_table_put()) and directories (directory_context_put()). */

@@ -4,6 +4,7 @@
 #include <debug/log.h>
 #include <lib/errno.h>
 #include <mm/space.h>
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 #include <sched/cpu.h>
@@ -60,6 +61,53 @@ static void report_fault(const struct trap_frame *frame, const struct signal_inf
 		 cause, trap_pc(frame), trap_stack(frame));
 }
 
+/* Take the first signal that this thread may take: its number, or 0. Signal lock held. */
+static int take_locked(struct process *process, struct signal_info *info)
+{
+	struct user_thread *user = thread_current()->user;
+	int signo = signal_dequeue_locked(process, &user->pending, ~user->blocked, info);
+
+	return signo ? signo
+		     : signal_dequeue_locked(process, &process->pending, ~user->blocked, info);
+}
+
+/* Its action, which SA_RESETHAND makes the default one from here on. */
+static struct signal_action action_of(struct process *process, int signo)
+{
+	unsigned long state = signal_lock(process);
+	struct signal_action *at = &process->actions->actions[signo - 1], action = *at;
+
+	if (action.handler > SIG_IGN && action.flags & SA_RESETHAND)
+		at->handler = SIG_DFL;
+	signal_unlock(process, state);
+	return action;
+}
+
+/* Stops, the tracer's wishes, and the next signal: its number, or 0. *@again: look once more. */
+static int next_signal(struct signal_info *info, u32 *continue_count, bool *again)
+{
+	struct process *process = process_current();
+	struct user_thread *user = thread_current()->user;
+	unsigned long state = signal_lock(process);
+	bool trap = trace_trap_pending_locked(user);
+	bool stop = trace_stops_with_process(process, user);
+	int signo = 0;
+
+	*continue_count = process->continue_count;
+	if (!stop && !trap) {
+		signo = take_locked(process, info);
+		if (!signo)
+			signal_update_work_locked();
+	}
+	signal_unlock(process, state);
+	*again = stop || trap || signo;
+	if (stop)
+		signal_stop_sleep();
+	else if (trap)
+		trace_trap();
+	return signo ? trace_signal(signo, info) : 0;
+}
+
 /*
  * Take what is pending until a handler is to run: its signal number, or 0. Default actions happen
  * here.
@@ -69,35 +117,20 @@ static int next_handled(const struct trap_frame *frame, struct signal_info *info
 {
 	struct process *process = process_current();
 	struct user_thread *user = thread_current()->user;
+	bool again = true;
+	u32 count;
 
-	for (;;) {
-		unsigned long state = signal_lock(process);
-		struct signal_action *at;
-		u32 count = process->continue_count;
-		bool stop = process->stop_signal;
-		int signo = 0;
+	while (again) {
+		int signo = next_signal(info, &count, &again);
 
-		if (!stop)
-			signo = signal_dequeue_locked(process, &user->pending, ~user->blocked,
-						      info);
-		if (!stop && !signo)
-			signo = signal_dequeue_locked(process, &process->pending, ~user->blocked,
-						      info);
-		if (!stop && !signo)
-			signal_update_work_locked();
-		at = &process->actions->actions[signo ? signo - 1 : 0];
-		*action = *at;
-		if (signo && action->handler > SIG_IGN && action->flags & SA_RESETHAND)
-			at->handler = SIG_DFL;
-		signal_unlock(process, state);
-
-		if (stop)
-			signal_stop_sleep();
-		else if (!signo || action->handler > SIG_IGN)
-			return signo;
+		if (signo) {
+			*action = action_of(process, signo);
+			if (action->handler > SIG_IGN)
+				return signo;
+		}
 		if (thread_interrupted(WAIT_KILLABLE))
 			return 0;
-		if (stop || action->handler == SIG_IGN || SIGNALS_IGNORED & SIGNAL_BIT(signo))
+		if (!signo || action->handler == SIG_IGN || SIGNALS_IGNORED & SIGNAL_BIT(signo))
 			continue;
 		if (process == process_init && user->fault_signal != signo)
 			continue;
@@ -108,6 +141,7 @@ static int next_handled(const struct trap_frame *frame, struct signal_info *info
 		report_fault(frame, info);
 		process_exit_group(signo);
 	}
+	return 0;
 }
 
 static bool on_signal_stack(const struct signal_stack *stack, vaddr_t sp)
@@ -166,26 +200,48 @@ static bool is_restart(long result)
 }
 
 /*
- * An interrupted system call: run it again, or say EINTR. A call with a deadline keeps it in
- * restart_deadline and is run again with its own arguments, unless a handler came between.
+ * An interrupted system call is to run again, unless a handler says otherwise: it is backed up to before signals
+ * are taken, so that a debugger that makes the thread do something else in between and then puts its
+ * registers back sees to the restart, too. A call with a deadline keeps it in restart_deadline and is run again with
+ * its own arguments, unless a handler came between.
  */
-static void restart_syscall(struct trap_frame *frame, const struct signal_action *handler)
+struct restart {
+	long result; /* 0: there is none */
+	vaddr_t again, after;
+};
+
+static struct restart restart_begin(struct trap_frame *frame)
 {
+	struct restart restart = { 0 };
 	long result = trap_result(frame);
-	bool again = true;
 
 	if (!trap_in_syscall(frame) || !is_restart(result))
-		return;
-	if (handler)
-		again = result == -ERESTARTNOINTR ||
-			(result == -ERESTARTSYS && handler->flags & SA_RESTART);
-	if (!again || result != -ERESTART_RESTARTBLOCK)
-		thread_current()->user->restart_deadline = 0;
-	if (again)
-		trap_restart_syscall(frame);
-	else
-		trap_set_result(frame, -EINTR);
+		return restart;
+	restart.result = result;
+	restart.after = trap_pc(frame);
+	trap_restart_syscall(frame);
 	trap_forget_syscall(frame);
+	restart.again = trap_pc(frame);
+	if (result != -ERESTART_RESTARTBLOCK)
+		thread_current()->user->restart_deadline = 0;
+	return restart;
+}
+
+/* A handler runs first: it may end the call with EINTR. */
+static void restart_decide(struct trap_frame *frame, struct restart *restart,
+			   const struct signal_action *handler)
+{
+	long result = restart->result;
+
+	restart->result = 0;
+	if (!result || result == -ERESTARTNOINTR ||
+	    (result == -ERESTARTSYS && handler->flags & SA_RESTART))
+		return;
+	thread_current()->user->restart_deadline = 0;
+	if (trap_pc(frame) != restart->again)
+		return;
+	trap_set_pc(frame, restart->after);
+	trap_set_result(frame, -EINTR);
 }
 
 static void handle_signals(struct trap_frame *frame)
@@ -193,14 +249,16 @@ static void handle_signals(struct trap_frame *frame)
 	struct signal_action action;
 	struct signal_info info;
 	struct thread *thread = thread_current();
+	struct restart restart;
 
+	trace_late_leave();
+	restart = restart_begin(frame);
 	while (next_handled(frame, &info, &action)) {
-		restart_syscall(frame, &action);
+		restart_decide(frame, &restart, &action);
 		run_handler(frame, &info, &action);
 	}
 	if (atomic32_read(&thread->work) & WORK_EXIT)
 		return;
-	restart_syscall(frame, NULL);
 	if (atomic32_fetch_and(&thread->work, ~(u32)WORK_RESTORE_MASK) & WORK_RESTORE_MASK)
 		signal_set_blocked(thread->user->saved_mask);
 }

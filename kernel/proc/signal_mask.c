@@ -1,6 +1,7 @@
 /* Blocking signals, and taking pending ones without a handler. */
 #include <arch/user.h>
 #include <lib/errno.h>
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -19,7 +20,9 @@ void signal_update_work_locked(void)
 	struct thread *thread = thread_current();
 	struct process *process = thread->process;
 
-	if (deliverable_locked(process, thread->user) || process->stop_signal)
+	if (deliverable_locked(process, thread->user) ||
+	    trace_stops_with_process(process, thread->user) ||
+	    trace_trap_pending_locked(thread->user))
 		thread_add_work(thread, WORK_SIGNAL);
 	else
 		atomic32_and(&thread->work, ~(u32)WORK_SIGNAL);

@@ -1,6 +1,7 @@
 /* Sending: to whom a signal goes, and whether it goes at all. */
 #include <arch/time.h>
 #include <lib/errno.h>
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -41,6 +42,9 @@ static bool is_ignored(struct process *process, struct user_thread *user, int si
 		user = list_first_entry(&process->threads, struct user_thread, link);
 	if (!takes(user, signo))
 		return false;
+	/* Its tracer decides. */
+	if (user->trace && signo != SIGKILL)
+		return false;
 	if (process == process_init && handler == SIG_DFL && !force)
 		return true;
 	return handler == SIG_IGN || (handler == SIG_DFL && SIGNALS_IGNORED & SIGNAL_BIT(signo));
@@ -49,7 +53,7 @@ static bool is_ignored(struct process *process, struct user_thread *user, int si
 /* The default action ends the process, and nothing can come between; a fault is reported first. */
 static bool is_fatal(struct process *process, struct user_thread *user, int signo, bool force)
 {
-	return handler_of(process, signo) == SIG_DFL &&
+	return handler_of(process, signo) == SIG_DFL && (!user->trace || signo == SIGKILL) &&
 	       !((SIGNALS_IGNORED | SIGNALS_STOP) & SIGNAL_BIT(signo)) &&
 	       !(user->waiting_set & SIGNAL_BIT(signo)) &&
 	       !(force && SIGNALS_SYNCHRONOUS & SIGNAL_BIT(signo)) &&

@@ -11,6 +11,7 @@
  * looks for work under the signal lock before it links the new one; one that leaves calls
  * signal_stop_check_locked().
  */
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -21,6 +22,7 @@ bool signal_continue_locked(struct process *process)
 	process->continue_count++;
 	if (!process->stop_signal)
 		return false;
+	trace_continued_locked(process);
 	process->stop_signal = 0;
 	process->stopped_count = 0;
 	process->stop_reported = false;
@@ -97,6 +99,8 @@ void signal_stop_sleep(void)
 
 	wait_begin(&process->stop_wait, &waiter);
 	while (join_stop(process, &generation)) {
+		if (trace_group_stop())
+			break;
 		if (wait_sleep(&waiter, WAIT_FOREVER, WAIT_KILLABLE))
 			break;
 	}

@@ -87,6 +87,8 @@ void process_vfork_done(struct process *process);
 int process_end_other_threads(void);
 /* Tell every thread to end; @status is the process's. The tree and its signal lock are held. */
 void process_begin_exit_locked(struct process *process, int status);
+/* A zombie is its parent's to reap; true: nobody will, and it has left the tree. Tree lock held. */
+bool process_become_zombie_locked(struct process *process);
 /* The current process, which exec never reached, vanishes without a trace. */
 __noreturn void process_discard(void);
 
@@ -99,6 +101,7 @@ struct child {
 	struct thread *thread;
 	struct user_thread *user;
 	bool is_thread;
+	struct tracee *tracee; /* for ptrace(2), until it is linked; or NULL */
 };
 /*
  * A process like the current one but for what CLONE_* @flags share or CLONE_VM leaves out: with

@@ -5,6 +5,7 @@
  * lock, and process_notify_parent_locked() wakes that queue under the same lock after the change.
  */
 #include <lib/errno.h>
+#include <proc/ptrace.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 #include <proc/wait.h>
@@ -79,17 +80,29 @@ static void reap_locked(struct process *self, struct process *child, u32 options
 	*reaped = child;
 }
 
+static bool traced_by_locked(struct process *child, struct process *tracer)
+{
+	struct user_thread *user = child->leader ? child->leader->user : NULL;
+
+	return user && user->trace && user->trace->tracer == tracer;
+}
+
 /* Has @child something to report? Takes the report unless WNOWAIT. */
 static bool take_report_locked(struct process *self, struct process *child, u32 options,
 			       struct wait_result *result, struct process **reaped)
 {
 	if (child->state == PROCESS_ZOMBIE) {
+		/* Its tracer hears of it first. */
+		if (trace_hides_end_locked(child))
+			return false;
 		if (options & WEXITED)
 			reap_locked(self, child, options, result, reaped);
 		return options & WEXITED;
 	}
-	if (options & WSTOPPED && child->stop_signal && !child->stop_reported &&
-	    child->thread_count && child->stopped_count >= child->thread_count) {
+	/* A tracer hears of its own stops instead. */
+	if (options & WSTOPPED && child->stop_signal && !traced_by_locked(child, self) &&
+	    !child->stop_reported && child->thread_count &&
+	    child->stopped_count >= child->thread_count) {
 		fill(result, child, CLD_STOPPED, child->stop_signal << 8 | 0x7f);
 		child->stop_reported = !(options & WNOWAIT);
 		return true;
@@ -118,6 +131,11 @@ static s64 look(int which, s32 id, u32 options, struct wait_result *result, stru
 			break;
 		}
 	}
+	if (found <= 0 && !list_empty(&self->tracees)) {
+		s64 traced = trace_wait_locked(which, id, options, result, reaped);
+
+		found = traced >= 0 ? traced : found;
+	}
 	tree_unlock(state);
 	return found;
 }
@@ -142,6 +160,7 @@ s64 process_wait(int which, s32 id, int options, struct wait_result *result)
 		interrupted = wait_sleep(&waiter, WAIT_FOREVER, WAIT_INTERRUPTIBLE);
 	}
 	wait_end(&waiter);
+	trace_collect();
 	if (reaped)
 		process_release(reaped);
 	return found;

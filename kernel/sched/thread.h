@@ -23,7 +23,7 @@ enum thread_work {
 	WORK_RESCHEDULE = 1 << 0,
 	WORK_SIGNAL = 1 << 1,	    /* look at pending signals */
 	WORK_EXIT = 1 << 2,	    /* the group is exiting */
-	WORK_TRACE = 1 << 3,	    /* the system-call tracer is on */
+	WORK_TRACE = 1 << 3,	    /* someone watches its system calls */
 	WORK_RESTORE_MASK = 1 << 4, /* put back thread->saved_mask (sigsuspend, ppoll) */
 };
 

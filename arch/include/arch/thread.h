@@ -5,6 +5,7 @@
 struct thread;
 struct signal_info;
 struct signal_stack;
+enum { REGISTER_SET_MAX = 64 };
 
 /* The user trap frame, at the top of the kernel stack of @thread. */
 static inline struct trap_frame *thread_trap_frame(struct thread *thread);
@@ -39,6 +40,16 @@ vaddr_t vdso_signal_return_offset(void);
 void *vdso_data_page(void);
 /* Update it: wall-clock offset in ns. */
 void vdso_update(s64 realtime_offset);
+
+/*
+ * A register set as debuggers see it, in the layout of the ELF notes NT_PRSTATUS and NT_PRFPREG: its size,
+ * 0: no such set. @thread is off its CPU. Set: the first @size bytes, a multiple of 8.
+ */
+size_t thread_registers_get(struct thread *thread, unsigned note, u64 registers[REGISTER_SET_MAX]);
+void thread_registers_set(struct thread *thread, unsigned note, const u64 *registers, size_t size);
+enum { NT_PRSTATUS = 1, NT_PRFPREG = 2 };
+/* AUDIT_ARCH_* of PTRACE_GET_SYSCALL_INFO. */
+extern const u32 cpu_audit_architecture;
 
 /* For AT_HWCAP and AT_PLATFORM (NULL: none), and the machine field of uname(). */
 unsigned long cpu_hwcap(void);

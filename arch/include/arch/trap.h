@@ -13,6 +13,7 @@ static inline unsigned long trap_argument(const struct trap_frame *frame, unsign
 static inline void trap_set_result(struct trap_frame *frame, long value);
 static inline long trap_result(const struct trap_frame *frame);
 static inline vaddr_t trap_pc(const struct trap_frame *frame);
+static inline void trap_set_pc(struct trap_frame *frame, vaddr_t pc);
 static inline vaddr_t trap_stack(const struct trap_frame *frame);
 static inline void trap_set_stack(struct trap_frame *frame, vaddr_t stack);
 static inline void trap_set_tls(struct trap_frame *frame, vaddr_t tls);

@@ -47,6 +47,11 @@ static inline vaddr_t trap_pc(const struct trap_frame *frame)
 	return frame->registers[REGISTER_PC];
 }
 
+static inline void trap_set_pc(struct trap_frame *frame, vaddr_t pc)
+{
+	frame->registers[REGISTER_PC] = pc;
+}
+
 static inline vaddr_t trap_stack(const struct trap_frame *frame)
 {
 	return frame->registers[REGISTER_SP];
