@@ -9,6 +9,7 @@ from harness import TOP, Result, Test
 
 IMAGE_BYTES_MAX = 512 << 10
 INSTRUCTIONS_MAX = 30_000_000
+EXIT_PAGE_MAX = 60	# instructions for a page of its own that a process gives back at its end
 
 
 class ImageSizeTest(Test):
@@ -42,7 +43,21 @@ class BootCostTest(Test):
         return harness.finished(self, kernel, Result(), wrong)
 
 
+class ExitCostTest(Test):
+    """A page that only its process has costs no shared counter at the end, and few instructions."""
+
+    def run(self, kernel, selene):
+        done = subprocess.run(self.command(kernel), cwd=TOP, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        found = re.search(r'^exit_owned ([0-9.]+)$', done.stdout, re.M)
+        wrong = [] if found and float(found.group(1)) <= EXIT_PAGE_MAX else [
+            f'  instructions per page expected: at most {EXIT_PAGE_MAX}; came: {harness.shown(done.stdout)}']
+        return harness.finished(self, kernel, Result(), wrong)
+
+
 TESTS = [
     ImageSizeTest('budget-image', linux=False),
+    ExitCostTest('budget-exit', ['/bench', '--only', 'exit_owned'], linux=False,
+                 options=['--icount', '--mem', '512M', '--add', 'build/user/bench/bench:/bench']),
     BootCostTest('budget-boot', ['true'], ['--icount', '--append', 'trace=syscalls debug'], linux=False),
 ]

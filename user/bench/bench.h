@@ -23,6 +23,9 @@ uint64_t now_ns(void);
 /* Set by a row's prepare() when the kernel lacks what the row measures: the row is left out. */
 extern const char *row_missing;
 
+/* ns of the running measurement that are not to count; run() adds to it. */
+extern uint64_t row_untimed;
+
 /* A failed operation makes every figure worthless: say which and stop. */
 #define MUST(expression)                                                                           \
 	({                                                                                         \

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, FILE_PAGES = 64, COW_PAGES = 1024 };
+enum { PAGE = 4096, FILE_PAGES = 64, COW_PAGES = 1024, EXIT_PAGES = 16384 };
 
 static int file_fd;
 
@@ -73,6 +73,44 @@ static void run_cow(unsigned count)
 	MUST(waitpid(child, &status, 0));
 }
 
+/*
+ * The end of a child with @count pages of its own, from its _exit to what its parent waits for; the
+ * child's making does not count.
+ */
+static void run_exit(unsigned count)
+{
+	uint64_t start = now_ns();
+	int ready[2], go[2], status;
+	pid_t child;
+	char byte;
+
+	MUST(pipe(ready));
+	MUST(pipe(go));
+	child = MUST(fork());
+	if (child == 0) {
+		char *memory = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED)
+			_exit(1);
+		for (unsigned i = 0; i < count; i++)
+			memory[(size_t)i * PAGE] = 1;
+		MUST(write(ready[1], "", 1));
+		MUST(read(go[0], &byte, 1));
+		_exit(0);
+	}
+	MUST(read(ready[0], &byte, 1));
+	row_untimed += now_ns() - start;
+	MUST(write(go[1], "", 1));
+	MUST(waitpid(child, &status, 0));
+	if (status)
+		abort();
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
 static void make_file(void)
 {
 	static char page[PAGE];
@@ -107,6 +145,7 @@ const struct row memory_rows[] = {
 	{ "mmap_munmap", NULL, 2000, run_mmap, NULL, NULL },
 	{ "fault_anonymous", "fault", 2048, run_fault, NULL, NULL },
 	{ "fault_cow", "fault", 1024, run_cow, make_cow, remove_cow },
+	{ "exit_owned", "page of 64 MiB", EXIT_PAGES, run_exit, NULL, NULL },
 	{ "map_file_64", "mapping of 64 pages", 100, run_map_file, make_file, remove_file },
 	{ 0 },
 };
