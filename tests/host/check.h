@@ -3,8 +3,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+/* <sys/wait.h> brings names along that the kernel's headers have, too. */
+pid_t waitpid(pid_t child, int *status, int options);
 
 static const char *check_name;
 static unsigned check_failures, check_failures_here;
