@@ -196,7 +196,7 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 ifneq ($(filter command%,$(origin DISPLAY)),)
 DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
 endif
-.PHONY: sdcard run-card run debug test test-host test-interleave test-long test-system test-linux bench check-layers format-check
+.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux bench check-layers format-check
 run: all
 	@scripts/setup run
 	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
@@ -235,6 +235,12 @@ test-system: user kernel
 	@scripts/setup test
 	@$(MAKE) --no-print-directory DEBUG=1 kernel
 	@tests/system/run
+
+# Ten minutes of each fuzzer: make fuzz SECONDS=3000. FUZZ names some of them; MERGE=1 keeps what is new.
+SECONDS ?= 60
+fuzz:
+	@scripts/setup clang test
+	@nice tests/fuzz/run --seconds $(SECONDS) $(if $(MERGE),--merge) $(FUZZ)
 
 test-linux: user
 	@scripts/setup test
@@ -277,6 +283,7 @@ help:
 	@echo 'make test          all tests; test-host, test-interleave, test-system: a part'
 	@echo 'make test-long     all interleavings of the memory manager'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
+	@echo 'make fuzz          fuzzers of the loader and of readers, for SECONDS=60 in all'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'
 	@echo 'make profile       where the instructions of a row go: ROW=fork_exit'
 	@echo 'make check-layers  who may include whom'

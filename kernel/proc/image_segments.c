@@ -88,8 +88,7 @@ static int zero(struct loader *loader, vaddr_t start, vaddr_t end)
 		error = image_write(loader->space, start, zeros, size);
 		start += size;
 	}
-	/* Past the end of the file there is no page to clear the rest of. */
-	return error == -EFAULT ? -ENOEXEC : error;
+	return error;
 }
 
 static int copy_from_file(struct loader *loader, const struct placement *at, vaddr_t start,
@@ -198,5 +197,6 @@ int image_map_segments(struct space *space, struct file *file, const struct elf 
 		error = map_segment(&loader, &elf->segments[i], bias);
 	if (loader.wrote_code)
 		icache_sync_all();
-	return error;
+	/* A page that must be changed, but lies past the end of the file: there is none. */
+	return error == -EFAULT ? -ENOEXEC : error;
 }

@@ -27,7 +27,7 @@ struct fuzz_file {
 };
 
 static struct fuzz_file fuzz_files[2]; /* the program, and any interpreter */
-static u8 *host_vdso; /* its data page, and the image */
+static u8 *host_vdso;		       /* its data page, and the image */
 
 static int fuzz_fill(struct memory_object *object, u64 index, void *data)
 {

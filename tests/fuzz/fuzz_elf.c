@@ -49,8 +49,9 @@ static void expect_byte(vaddr_t at, u8 expected)
 /* The first bytes, the last of the file, and around the start of the zeros. */
 static void check_segment(const struct elf_segment *segment, u64 bias, const struct fuzz_file *file)
 {
-	const u64 offsets[] = { 0, 1, segment->filesz - 1, segment->filesz, segment->filesz + 1,
-				segment->memsz - 1 };
+	const u64 offsets[] = {
+		0, 1, segment->filesz - 1, segment->filesz, segment->filesz + 1, segment->memsz - 1
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(offsets); i++) {
 		u64 offset = offsets[i], at = segment->offset + offset;

@@ -62,7 +62,6 @@ def elf_files():
         elf([load(R | W, 0x200, 0x3ffffff000, text, 0x1000)]),
         elf([load(R | W, 0x200, 0x3ffffff000, text, 0x1001)]),
         elf([load(R, 0x200, PROGRAM, text, 1 << 63)]),
-        elf([load(R | X, 0x7ffffffffffff000 >> 40, PROGRAM, text)]),
     ]
 
 

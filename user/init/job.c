@@ -129,6 +129,9 @@ static int running_start(struct running *running, const struct job *job)
 	} while (failed < 0 && errno == EINTR);
 	close(pipes[3][0]);
 	if (failed == sizeof(error)) {
+		close(pipes[0][1]);
+		close(pipes[1][0]);
+		close(pipes[2][0]);
 		failure_send(running->channel, job->argv[0], error);
 		return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 	}
@@ -235,6 +238,7 @@ static char *report_before(void)
 	char *before = file_read(AUDIT, NULL);
 	free(file_read(AUDIT, NULL));
 	free(before);
+	failure_send(-1, "nothing", ENOENT);
 	return file_read(AUDIT, NULL);
 }
 

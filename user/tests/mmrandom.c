@@ -34,12 +34,12 @@ static struct control {
 	long failures; /* checks that did not hold */
 	long done[16]; /* by kind */
 	uint64_t stream;
-} *control;
+} * control;
 
 struct region {
 	unsigned char *start; /* NULL: none */
 	size_t pages;
-	int file;			   /* -1: anonymous */
+	int file; /* -1: anonymous */
 	bool shared;
 	unsigned char prot[PAGES_MAX];	   /* 255: unmapped */
 	unsigned char expected[PAGES_MAX]; /* private anonymous: first and last byte of the page */
@@ -120,8 +120,7 @@ static void do_map(struct actor *actor)
 	if (below(actor, 2))
 		region->file = below(actor, FILES);
 	int flags = (region->shared ? MAP_SHARED : MAP_PRIVATE) |
-		    (region->file < 0 ? MAP_ANONYMOUS : 0) |
-		    (below(actor, 8) ? 0 : MAP_POPULATE);
+		    (region->file < 0 ? MAP_ANONYMOUS : 0) | (below(actor, 8) ? 0 : MAP_POPULATE);
 	int fd = region->file < 0 ? -1 : files[region->file];
 	void *p = mmap(NULL, region->pages * PAGE, prot, flags, fd, 0);
 	region->start = p == MAP_FAILED ? NULL : p;
@@ -321,16 +320,11 @@ static const struct {
 	void (*run)(struct actor *);
 	unsigned weight; /* of COMMON_WEIGHT in all */
 } kinds[] = {
-	{ "map", do_map, 200 },
-	{ "unmap", do_unmap, 120 },
-	{ "protect", do_protect, 150 },
-	{ "write", do_write, 250 },
-	{ "check", do_check, 40 },
-	{ "file-write", do_file_write, 120 },
-	{ "truncate", do_truncate, 70 },
-	{ "fork", do_fork, 20 },
-	{ "exec", do_exec, 10 },
-	{ "spawn", do_spawn, 15 },
+	{ "map", do_map, 200 },		 { "unmap", do_unmap, 120 },
+	{ "protect", do_protect, 150 },	 { "write", do_write, 250 },
+	{ "check", do_check, 40 },	 { "file-write", do_file_write, 120 },
+	{ "truncate", do_truncate, 70 }, { "fork", do_fork, 20 },
+	{ "exec", do_exec, 10 },	 { "spawn", do_spawn, 15 },
 	{ "kill", do_kill, 5 },
 };
 
@@ -451,7 +445,7 @@ static long pages_free(const char *text)
 
 static void compare_counts(void)
 {
-	static const char *const counts[] = { "kernel", "user",	  "object",
+	static const char *const counts[] = { "kernel", "user",	    "object",
 					      "spaces", "mappings", "slab_objects" };
 	CHECK(!strncmp(after, "audit: clean", 12));
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
