@@ -105,6 +105,27 @@ static inline u64 load_le64(const void *from)
 	return (u64)load_le32((const u8 *)from + 4) << 32 | load_le32(from);
 }
 
+static inline u16 load_be16(const void *from)
+{
+	const u8 *bytes = from;
+
+	return (u16)(bytes[0] << 8 | bytes[1]);
+}
+
+static inline void store_be16(void *to, u16 value)
+{
+	u8 *bytes = to;
+
+	bytes[0] = (u8)(value >> 8);
+	bytes[1] = (u8)value;
+}
+
+static inline void store_be32(void *to, u32 value)
+{
+	store_be16(to, (u16)(value >> 16));
+	store_be16((u8 *)to + 2, (u16)value);
+}
+
 static inline void store_le32(void *to, u32 value)
 {
 	u8 *bytes = to;

@@ -26,7 +26,8 @@ enum lock_rank {
 	RANK_INODES,	  /* then which inodes are in memory, or to be removed, */
 	RANK_BITMAPS,	  /* then free space and other metadata */
 	RANK_TRANSACTION, /* then what the running transaction holds */
-	RANK_BUFFER,	  /* buffers and disks */
+	RANK_BUFFER,	  /* buffers, */
+	RANK_DISK,	  /* then disks without a queue of their own: SD cards */
 	RANK_PROCESS,	  /* process tree, file tables, signal state */
 	RANK_SIGNAL,
 	RANK_TABLE, /* page table; all from here on are spinlocks */
