@@ -4,12 +4,13 @@
 #include <dev/sd/sd.h>
 #include <fs/device_node.h>
 #include <lib/errno.h>
+#include <lib/fdt.h>
 #include <lib/printf.h>
 #include <mm/slab.h>
 #include <sched/cpu.h>
 #include <sched/thread.h>
 
-enum { TRIES = 3, MINORS = 8, SPIN_NS = 20000 };
+enum { TRIES = 3, MINORS = 8, HOSTS_MAX = 8, SPIN_NS = 20000 };
 enum { STATE_SHIFT = 9, STATE_TRANSFER = 4 }; /* R1 bits 12:9, 4.10.1 */
 #define STATUS_ERRORS	 0xfdf90008u	   /* 4.10.1: all bits of type E and X that mean failure */
 #define STATUS_READY	 (1u << 8)
@@ -263,12 +264,27 @@ static void host_thread(void *argument)
 	}
 }
 
-int sd_host_register(struct sd_host *host)
+/* Boot only: nobody else counts at the same time. */
+static unsigned choose_index(const struct fdt_node *node)
 {
-	static struct atomic32 hosts;
+	static unsigned next;
+	char alias[16];
+
+	for (unsigned n = 0; node && n < HOSTS_MAX; n++) {
+		snprintf(alias, sizeof(alias), "mmc%u", n);
+		if (fdt_node_by_path(node->fdt, alias) == node->offset) {
+			next = MAX(next, n + 1);
+			return n;
+		}
+	}
+	return next++;
+}
+
+int sd_host_register(struct sd_host *host, const struct fdt_node *node)
+{
 	struct thread *thread;
 
-	host->index = atomic32_inc_return(&hosts) - 1;
+	host->index = choose_index(node);
 	mutex_init(&host->lock, RANK_DISK);
 	thread = thread_create(host->name, host_thread, host);
 	if (!thread)

@@ -101,9 +101,11 @@ struct sd_card {
 
 /*
  * A controller is there: fields marked const but index are set. A thread of its own starts the card now,
- * or when one is put in; it becomes the disk mmcblk<n>. -ENOMEM. May sleep.
+ * or when one is put in; it becomes the disk mmcblk<n>: n is the number of the alias "mmc<n>" of @node
+ * (NULL: none), else the next free one. -ENOMEM. May sleep.
  */
-int sd_host_register(struct sd_host *host);
+struct fdt_node;
+int sd_host_register(struct sd_host *host, const struct fdt_node *node);
 
 /* ---- between the files of this folder; [host] ---- */
 

@@ -312,7 +312,7 @@ static int sifive_spi_probe(const struct fdt_node *node)
 	slot->host.clock_max = 20000000;
 	fdt_u32(node->fdt, child, "spi-max-frequency", &slot->host.clock_max);
 	strlcpy(slot->host.name, fdt_node_name(node->fdt, node->offset), sizeof(slot->host.name));
-	return sd_host_register(&slot->host);
+	return sd_host_register(&slot->host, node);
 }
 
 static const char *const compatible[] = { "sifive,spi0", "sifive,fu540-c000-spi", NULL };
