@@ -12,7 +12,7 @@
 
 enum { TRIES = 3, MINORS = 8, HOSTS_MAX = 8, SPIN_NS = 20000 };
 enum { STATE_SHIFT = 9, STATE_TRANSFER = 4 }; /* R1 bits 12:9, 4.10.1 */
-#define STATUS_ERRORS	 0xfdf90008u	   /* 4.10.1: all bits of type E and X that mean failure */
+#define STATUS_ERRORS	 0xfdf90008u /* 4.10.1: all bits of type E and X that mean failure */
 #define STATUS_READY	 (1u << 8)
 #define LOOK_AGAIN_NS	 1000000000ull
 #define PROGRAMMING_NS	 1000000000ull
@@ -194,7 +194,7 @@ static int card_transfer(struct block_device *disk, struct block_request *reques
 		log_error("%s: %s of %u sectors from %llu failed after %u tries: %s", disk->name,
 			  request->operation == BLOCK_WRITE ? "write" : "read",
 			  request->sector_count, (unsigned long long)request->disk_sector, TRIES,
-			  error == -EILSEQ     ? "checksum"
+			  error == -EILSEQ	? "checksum"
 			  : error == -ETIMEDOUT ? "no answer in time"
 						: "the card reports an error");
 	}

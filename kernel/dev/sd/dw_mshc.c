@@ -14,28 +14,28 @@
 #include <mm/slab.h>
 
 enum { /* registers */
-	CTRL = 0x00,
-	PWREN = 0x04,
-	CLKDIV = 0x08,
-	CLKENA = 0x10,
-	TMOUT = 0x14,
-	CTYPE = 0x18,
-	BLKSIZ = 0x1c,
-	BYTCNT = 0x20,
-	INTMASK = 0x24,
-	CMDARG = 0x28,
-	CMD = 0x2c,
-	RESP0 = 0x30,
-	RESP3 = 0x3c,
-	RINTSTS = 0x44,
-	STATUS = 0x48,
-	FIFOTH = 0x4c,
-	CDETECT = 0x50,
-	WRTPRT = 0x54,
-	VERID = 0x6c,
-	BMOD = 0x80,
-	DATA = 0x200, /* from version 2.40a on */
-	DATA_OLD = 0x100,
+       CTRL = 0x00,
+       PWREN = 0x04,
+       CLKDIV = 0x08,
+       CLKENA = 0x10,
+       TMOUT = 0x14,
+       CTYPE = 0x18,
+       BLKSIZ = 0x1c,
+       BYTCNT = 0x20,
+       INTMASK = 0x24,
+       CMDARG = 0x28,
+       CMD = 0x2c,
+       RESP0 = 0x30,
+       RESP3 = 0x3c,
+       RINTSTS = 0x44,
+       STATUS = 0x48,
+       FIFOTH = 0x4c,
+       CDETECT = 0x50,
+       WRTPRT = 0x54,
+       VERID = 0x6c,
+       BMOD = 0x80,
+       DATA = 0x200, /* from version 2.40a on */
+       DATA_OLD = 0x100,
 };
 enum {
 	CTRL_RESET = 1 << 0,
@@ -80,12 +80,12 @@ enum {
 	DIVIDER_MAX = 255,
 	CLOCK_FALLBACK = 50000000,
 };
-#define CMD_START      (1u << 31)
-#define ACCEPT_NS      100000000ull
-#define COMMAND_NS     500000000ull
-#define DATA_NS	       1000000000ull
-#define POLL_SPINS     64
-#define POLL_PAUSE_NS  50000ull
+#define CMD_START     (1u << 31)
+#define ACCEPT_NS     100000000ull
+#define COMMAND_NS    500000000ull
+#define DATA_NS	      1000000000ull
+#define POLL_SPINS    64
+#define POLL_PAUSE_NS 50000ull
 
 /* JH7110: the divider of the card's clock in the system's clock generator, 4 bytes for each clock. */
 enum { JH7110_CLOCK_DIVIDER = 8, JH7110_CLOCK_MASK = 0xffffff };
@@ -376,8 +376,9 @@ static const struct sd_host_operations operations = {
 static u32 jh7110_set_clock(const struct fdt_node *node)
 {
 	int index = fdt_string_index(node->fdt, node->offset, "clock-names", "ciu");
-	int generator = index < 0 ? -ENOENT
-				  : fdt_reference(node->fdt, node->offset, "clocks", 2 * (u32)index);
+	int generator = index < 0
+				? -ENOENT
+				: fdt_reference(node->fdt, node->offset, "clocks", 2 * (u32)index);
 	struct fdt_node clocks = { node->fdt, generator };
 	volatile u8 *registers;
 	size_t size;

@@ -74,15 +74,15 @@ struct sd_host_operations {
 
 struct sd_host {
 	const struct sd_host_operations *operations; /* [const] */
-	char name[24];	     /* [const] of the device-tree node, for messages */
-	bool spi;	     /* [const] the bus of chapter 7 */
-	bool stops;	     /* [const] ends transfers of several blocks by itself */
-	unsigned lines_max;  /* [const] data lines that are wired: 1 or 4 */
-	u32 clock_max;	     /* [const] Hz */
-	u32 blocks_max;	     /* [const] of one command; 0: as many as you like */
-	void *private;	     /* the driver's */
-	struct mutex lock;   /* RANK_DISK */
-	unsigned index;	     /* [const] n of mmcblk<n> */
+	char name[24];	      /* [const] of the device-tree node, for messages */
+	bool spi;	      /* [const] the bus of chapter 7 */
+	bool stops;	      /* [const] ends transfers of several blocks by itself */
+	unsigned lines_max;   /* [const] data lines that are wired: 1 or 4 */
+	u32 clock_max;	      /* [const] Hz */
+	u32 blocks_max;	      /* [const] of one command; 0: as many as you like */
+	void *private;	      /* the driver's */
+	struct mutex lock;    /* RANK_DISK */
+	unsigned index;	      /* [const] n of mmcblk<n> */
 	struct sd_card *card; /* [lock] NULL: no card */
 };
 

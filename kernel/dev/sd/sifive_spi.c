@@ -12,16 +12,16 @@
 #include <mm/slab.h>
 
 enum { /* registers */
-	SCKDIV = 0x00,
-	SCKMODE = 0x04,
-	CSID = 0x10,
-	CSDEF = 0x14,
-	CSMODE = 0x18,
-	FMT = 0x40,
-	TXDATA = 0x48,
-	RXDATA = 0x4c,
-	FCTRL = 0x60,
-	IE = 0x70,
+       SCKDIV = 0x00,
+       SCKMODE = 0x04,
+       CSID = 0x10,
+       CSDEF = 0x14,
+       CSMODE = 0x18,
+       FMT = 0x40,
+       TXDATA = 0x48,
+       RXDATA = 0x4c,
+       FCTRL = 0x60,
+       IE = 0x70,
 };
 enum {
 	CSMODE_HOLD = 2,
@@ -34,17 +34,17 @@ enum {
 	INPUT_CLOCK = 500000000,
 };
 enum { /* 7.3: tokens and answers */
-	R1_IDLE = 1,
-	R1_CRC = 8,
-	R1_START = 0x80, /* clear in the first byte of an answer */
-	TOKEN_DATA = 0xfe,
-	TOKEN_WRITE_MANY = 0xfc,
-	TOKEN_STOP = 0xfd,
-	DATA_RESPONSE = 0x1f,
-	DATA_ACCEPTED = 0x05,
-	DATA_CRC = 0x0b,
-	ANSWER_TRIES = 9, /* NCR: at most 8 bytes */
-	POWER_UP_BYTES = 10,
+       R1_IDLE = 1,
+       R1_CRC = 8,
+       R1_START = 0x80, /* clear in the first byte of an answer */
+       TOKEN_DATA = 0xfe,
+       TOKEN_WRITE_MANY = 0xfc,
+       TOKEN_STOP = 0xfd,
+       DATA_RESPONSE = 0x1f,
+       DATA_ACCEPTED = 0x05,
+       DATA_CRC = 0x0b,
+       ANSWER_TRIES = 9, /* NCR: at most 8 bytes */
+       POWER_UP_BYTES = 10,
 };
 #define READ_NS	 100000000ull /* 4.6.2.1 */
 #define WRITE_NS 500000000ull /* 4.6.2.2 */

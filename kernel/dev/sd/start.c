@@ -8,10 +8,10 @@ enum {
 	CLOCK_START = 400000,
 	CLOCK_DEFAULT = 25000000,
 	CLOCK_HIGH = 50000000,
-	CHECK_PATTERN = 0x1aa,	      /* CMD8: 2.7 to 3.6 V, and a byte to send back */
-	OCR_VOLTAGES = 0xff8000,      /* 2.7 to 3.6 V */
-	SCR_4_LINES = 1 << 18,	      /* 5.6: bit 50 of the whole */
-	SCR_VERSION_1_10 = 1 << 24,   /* bits 59:56, at least: it has CMD6 */
+	CHECK_PATTERN = 0x1aa,		/* CMD8: 2.7 to 3.6 V, and a byte to send back */
+	OCR_VOLTAGES = 0xff8000,	/* 2.7 to 3.6 V */
+	SCR_4_LINES = 1 << 18,		/* 5.6: bit 50 of the whole */
+	SCR_VERSION_1_10 = 1 << 24,	/* bits 59:56, at least: it has CMD6 */
 	SWITCH_HIGH_SPEED = 0x80fffff1, /* 4.3.10: set function 1 of group 1, leave the others */
 	SWITCH_SIZE = 64,
 	SWITCH_GROUP_1 = 16, /* byte of the answer; its low half is what was chosen */
