@@ -42,21 +42,6 @@ enum {
 /* In a commit block. */
 enum { COMMIT_CHECKSUM = 0x10, COMMIT_SECONDS = 0x30, COMMIT_NANOSECONDS = 0x38 };
 
-static inline void store_be32(void *to, u32 value)
-{
-	u8 *bytes = to;
-
-	bytes[0] = (u8)(value >> 24);
-	bytes[1] = (u8)(value >> 16);
-	bytes[2] = (u8)(value >> 8);
-	bytes[3] = (u8)value;
-}
-static inline void store_be64(void *to, u64 value)
-{
-	store_be32(to, (u32)(value >> 32));
-	store_be32((u8 *)to + 4, (u32)value);
-}
-
 /* A buffer that is in the running transaction, or whose newest content is only in the log. */
 struct journal_block {
 	struct list_node running_link;	  /* [state] */

@@ -126,6 +126,12 @@ static inline void store_be32(void *to, u32 value)
 	store_be16((u8 *)to + 2, (u16)value);
 }
 
+static inline void store_be64(void *to, u64 value)
+{
+	store_be32(to, (u32)(value >> 32));
+	store_be32((u8 *)to + 4, (u32)value);
+}
+
 static inline void store_le32(void *to, u32 value)
 {
 	u8 *bytes = to;
