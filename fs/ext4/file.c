@@ -270,7 +270,13 @@ int ext4_file_sync(struct vnode *vnode, bool data_only)
 	error = ext4_inode_store_if_changed(inode, false);
 	if (!error && !ext4->journal)
 		error = buffer_sync(ext4->device);
-	if (!error && journal_pending(ext4, READ_ONCE(inode->transaction)))
-		return journal_wait(ext4, READ_ONCE(inode->transaction));
+	if (!error && journal_pending(ext4, READ_ONCE(inode->transaction))) {
+		u32 number = READ_ONCE(inode->transaction);
+
+		error = journal_wait(ext4, number);
+		/* The commit has flushed the device, if there was anything to commit. */
+		if (error || !journal_pending(ext4, number))
+			return error;
+	}
 	return error ? error : block_flush(ext4->device);
 }

@@ -218,6 +218,8 @@ static int load(struct ext4 *ext4, u32 ino, bool deleted, struct ext4_inode **lo
 	inode->checksum_seed = ext4_inode_seed(ext4, ino, raw->generation);
 	inode->vnode.mode = raw->mode;
 	fields_from(inode, raw);
+	/* It may have been changed, and left memory, since the last commit. */
+	inode->transaction = journal_running(ext4);
 	if (!checksum_is_right(inode, raw) || !is_sane(inode, deleted))
 		error = ext4_corrupt(ext4, "inode %u is wrong", ino);
 	buffer_put(buffer);
