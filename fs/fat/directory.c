@@ -27,15 +27,15 @@ static int place_of(struct fat_inode *directory, u32 offset, u64 *place)
 	error = fat_chain_find(directory, offset >> fat->cluster_shift, 1, &cluster, &run);
 	if (error || !run)
 		return error ? error : -ENOENT;
-	sector = fat_cluster_sector(fat, cluster) +
-		 offset % fat->cluster_size / fat->sector_size;
+	sector = fat_cluster_sector(fat, cluster) + offset % fat->cluster_size / fat->sector_size;
 	*place = sector * slots_per_sector(fat) + offset % fat->sector_size / FAT_SLOT;
 	return 0;
 }
 
 int fat_slot_buffer(struct fat *fat, u64 place, struct buffer **buffer, struct fat_entry **entry)
 {
-	int error = buffer_read(fat->device, place / slots_per_sector(fat), fat->sector_size, buffer);
+	int error =
+		buffer_read(fat->device, place / slots_per_sector(fat), fat->sector_size, buffer);
 
 	if (!error)
 		*entry = (struct fat_entry *)(*buffer)->data + place % slots_per_sector(fat);
@@ -228,7 +228,7 @@ static int make_alias(struct fat_inode *directory, const u16 *units, unsigned co
 			unsigned at = stem[1] == ' ' ? 1 : 2;
 
 			for (unsigned i = 0; i < 4; i++, hash = hash >> 4 | hash << 28)
-				base[at + i] = (u8)"0123456789ABCDEF"[hash & 15];
+				base[at + i] = (u8) "0123456789ABCDEF"[hash & 15];
 			hash = hash * 16777619u + number;
 			memset(base + at + 4, ' ', 8 - at - 4);
 		}
@@ -258,7 +258,8 @@ static int find_room(struct fat_inode *directory, u32 slots, u32 *offset)
 	*offset = at - free * FAT_SLOT;
 	if (free >= slots)
 		return 0;
-	if ((directory->is_root && fat->bits != 32) || *offset + slots * FAT_SLOT > FAT_DIRECTORY_MAX)
+	if ((directory->is_root && fat->bits != 32) ||
+	    *offset + slots * FAT_SLOT > FAT_DIRECTORY_MAX)
 		return -ENOSPC;
 	while (free < slots) {
 		u32 sectors = fat->cluster_size / fat->sector_size, cluster, run;
@@ -267,7 +268,8 @@ static int find_room(struct fat_inode *directory, u32 slots, u32 *offset)
 		if (!error)
 			error = fat_chain_extend(directory, directory->clusters + 1);
 		if (!error)
-			error = fat_chain_find(directory, directory->clusters - 1, 1, &cluster, &run);
+			error = fat_chain_find(directory, directory->clusters - 1, 1, &cluster,
+					       &run);
 		for (u32 i = 0; i < sectors && !error; i++) {
 			struct buffer *buffer;
 

@@ -51,18 +51,18 @@ struct fat {
 	u32 sector_size, cluster_size, cluster_shift; /* [const] bytes */
 	unsigned bits;				      /* [const] 12, 16, 32 */
 	u32 table_start, table_sectors, table_count;  /* [const] sectors */
-	u32 active_table;			      /* [const] the only one, or table_count: all */
-	u32 root_start, root_slots;		      /* [const] FAT12 and FAT16 */
-	u32 root_cluster;			      /* [const] FAT32 */
-	u32 data_start;				      /* [const] sector of cluster 2 */
-	u32 end;				      /* [const] the last cluster + 1 */
-	u32 info_sector;			      /* [const] FAT32's FSInfo, 0: none */
-	u32 uid, gid, mask;			      /* [const] mount options */
-	struct mutex table;			      /* the tables and what follows */
-	u32 free_clusters;			      /* [table; atomic read] */
-	u32 hint;				      /* [table] where to look for the next */
-	bool failed;				      /* [atomic] no more changes */
-	bool writing;				      /* [mount] */
+	u32 active_table;	    /* [const] the only one, or table_count: all */
+	u32 root_start, root_slots; /* [const] FAT12 and FAT16 */
+	u32 root_cluster;	    /* [const] FAT32 */
+	u32 data_start;		    /* [const] sector of cluster 2 */
+	u32 end;		    /* [const] the last cluster + 1 */
+	u32 info_sector;	    /* [const] FAT32's FSInfo, 0: none */
+	u32 uid, gid, mask;	    /* [const] mount options */
+	struct mutex table;	    /* the tables and what follows */
+	u32 free_clusters;	    /* [table; atomic read] */
+	u32 hint;		    /* [table] where to look for the next */
+	bool failed;		    /* [atomic] no more changes */
+	bool writing;		    /* [mount] */
 	struct mutex names;
 	struct radix places, inos; /* [names] by directory entry, by number → struct fat_inode */
 	u64 next_ino;		   /* [names] for files whose natural number is taken */
@@ -73,16 +73,16 @@ struct fat_inode {
 	struct vnode vnode;
 	struct memory_object object; /* regular files */
 	struct rwlock map;
-	u64 place;	  /* [names] its entry: sector * entries per sector + number; FAT_NO_PLACE */
-	u32 first;	  /* [map] cluster, 0: none */
-	u32 clusters;	  /* [map] in its chain; ~0: not counted yet */
+	u64 place;    /* [names] its entry: sector * entries per sector + number; FAT_NO_PLACE */
+	u32 first;    /* [map] cluster, 0: none */
+	u32 clusters; /* [map] in its chain; ~0: not counted yet */
 	u32 cached_index; /* [cache] the cluster found last, and which one of the chain it is */
 	u32 cached;	  /* [cache] 0: none */
 	struct spinlock cache;
 	u64 valid; /* [map] bytes that the disk holds; what is behind reads as zeros */
 	u8 attributes, case_flags;
-	u64 stored_size;		   /* [vnode] as in the entry */
-	struct vnode_times stored;	   /* [vnode] */
+	u64 stored_size;	   /* [vnode] as in the entry */
+	struct vnode_times stored; /* [vnode] */
 	bool is_root;
 };
 

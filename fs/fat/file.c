@@ -59,10 +59,10 @@ static int transfer(struct fat_inode *inode, const struct page_run *pages, u64 a
 		size = MIN(end - at, ((u64)run << fat->cluster_shift) - offset);
 		sector = fat_cluster_sector(fat, cluster);
 		used = segments_of(pages, at, size, segments);
-		error = write ? block_writev(fat->device, sector * fat->sector_size + offset, segments,
-					     used, 0)
-			      : block_readv(fat->device, sector * fat->sector_size + offset, segments,
-					    used);
+		error = write ? block_writev(fat->device, sector * fat->sector_size + offset,
+					     segments, used, 0)
+			      : block_readv(fat->device, sector * fat->sector_size + offset,
+					    segments, used);
 		at += size;
 	}
 	*done = at;
@@ -115,7 +115,8 @@ int fat_settle(struct fat_inode *inode, u64 size)
 
 	if (inode->valid >= size)
 		return 0;
-	error = fat_chain_extend(inode, (u32)((size + fat->cluster_size - 1) >> fat->cluster_shift));
+	error = fat_chain_extend(inode,
+				 (u32)((size + fat->cluster_size - 1) >> fat->cluster_shift));
 	while (at < end && !error) {
 		u32 cluster, run, offset = (u32)(at & (fat->cluster_size - 1));
 		u64 part = MIN(end - at, (u64)MIN(fat->cluster_size - offset, (u32)ZERO_CHUNK));
@@ -151,8 +152,8 @@ static int write_pages(struct memory_object *object, u64 index, struct frame *co
 	write_lock(&inode->map);
 	error = fat_settle(inode, pages.start);
 	if (!error)
-		error = fat_chain_extend(inode,
-					 (u32)((end + fat->cluster_size - 1) >> fat->cluster_shift));
+		error = fat_chain_extend(
+			inode, (u32)((end + fat->cluster_size - 1) >> fat->cluster_shift));
 	if (!error)
 		error = transfer(inode, &pages, pages.start, ALIGN_UP(end, (u64)fat->sector_size),
 				 true, &done);
@@ -239,8 +240,8 @@ int fat_change(struct vnode *vnode, const struct vnode_change *change)
 	if (change->which & ATTR_MODE && !S_ISDIR(vnode->mode)) {
 		bool locked = !(change->mode & 0222);
 
-		inode->attributes = (u8)((inode->attributes & ~FAT_READ_ONLY) |
-					 (locked ? FAT_READ_ONLY : 0));
+		inode->attributes =
+			(u8)((inode->attributes & ~FAT_READ_ONLY) | (locked ? FAT_READ_ONLY : 0));
 		rest.mode = (locked ? 0555 : 0777) & ~fat->mask;
 	} else {
 		rest.which &= ~(u32)ATTR_MODE;

@@ -289,6 +289,10 @@ int fat_inode_store(struct fat_inode *inode)
 		return error;
 	write_lock(&inode->map);
 	error = S_ISDIR(vnode->mode) ? 0 : fat_settle(inode, vnode->size);
+	/* A page that was written to had clusters for all of it. */
+	if (!error && !S_ISDIR(vnode->mode))
+		error = fat_chain_cut(
+			inode, (u32)((vnode->size + fat->cluster_size - 1) >> fat->cluster_shift));
 	if (!error)
 		error = fat_slot_buffer(fat, inode->place, &buffer, &entry);
 	if (!error) {

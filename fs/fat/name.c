@@ -7,9 +7,9 @@
 static size_t decode(const u8 *text, size_t length, u32 *character)
 {
 	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t bytes = text[0] < 0x80	       ? 1
-		       : text[0] >> 5 == 0x6   ? 2
-		       : text[0] >> 4 == 0xe   ? 3
+	size_t bytes = text[0] < 0x80	      ? 1
+		       : text[0] >> 5 == 0x6  ? 2
+		       : text[0] >> 4 == 0xe  ? 3
 		       : text[0] >> 3 == 0x1e ? 4
 					      : 0;
 
@@ -105,8 +105,8 @@ static u16 upper(u16 unit)
 {
 	if (unit < 0x80)
 		return unit >= 'a' && unit <= 'z' ? unit - 32 : unit;
-	if ((unit >= 0xe0 && unit <= 0xfe && unit != 0xf7) || (unit >= 0x3b1 && unit <= 0x3c9 && unit != 0x3c2) ||
-	    (unit >= 0x430 && unit <= 0x44f))
+	if ((unit >= 0xe0 && unit <= 0xfe && unit != 0xf7) ||
+	    (unit >= 0x3b1 && unit <= 0x3c9 && unit != 0x3c2) || (unit >= 0x430 && unit <= 0x44f))
 		return unit - 32;
 	if (unit >= 0x450 && unit <= 0x45f)
 		return unit - 80;
@@ -159,7 +159,8 @@ size_t fat_short_text(const struct fat_entry *entry, char *text)
 	if (extension)
 		text[length++] = '.';
 	for (unsigned i = 0; i < extension; i++)
-		text[length++] = lower_if(entry->name[8 + i], entry->case_flags & FAT_LOWER_EXTENSION);
+		text[length++] =
+			lower_if(entry->name[8 + i], entry->case_flags & FAT_LOWER_EXTENSION);
 	/* Other code pages are not known: bytes above 127 are no UTF-8. */
 	for (size_t i = 0; i < length; i++)
 		if ((u8)text[i] >= 0x80 || (u8)text[i] < 32 || text[i] == '/')

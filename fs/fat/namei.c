@@ -203,14 +203,16 @@ static int readdir(struct vnode *directory, s64 position, struct directory_sink 
 		return 0;
 	offset = position > 2 ? (u32)MIN((u64)position - 2, (u64)FAT_DIRECTORY_MAX) : 0;
 	offset = ALIGN_DOWN(offset, (u32)FAT_SLOT);
-	while ((result = fat_next_entry(fat_inode_of(directory), &offset, &found, units, &count)) > 0) {
+	while ((result = fat_next_entry(fat_inode_of(directory), &offset, &found, units, &count)) >
+	       0) {
 		size_t length;
 
 		if (found.entry.name[0] == '.')
 			continue;
 		length = name_of(&found, units, count, name);
 		if (!sink->emit(sink, name, length, ino_of(fat, found.place),
-				found.entry.attributes & FAT_DIRECTORY ? S_IFDIR >> 12 : S_IFREG >> 12,
+				found.entry.attributes & FAT_DIRECTORY ? S_IFDIR >> 12
+								       : S_IFREG >> 12,
 				offset + 2))
 			return 0;
 	}

@@ -62,9 +62,9 @@ static int read_sizes(struct fat *fat, const u8 *boot)
 	u64 clusters, room;
 
 	fat->sector_size = load_le16(boot + BOOT_SECTOR_SIZE);
-	if (fat->sector_size < 512 || fat->sector_size > 4096 || !is_power_of_two(fat->sector_size) ||
-	    !is_power_of_two(cluster_sectors) || !reserved || !boot[BOOT_TABLES] ||
-	    (boot[BOOT_MEDIA] < 0xf8 && boot[BOOT_MEDIA] != 0xf0))
+	if (fat->sector_size < 512 || fat->sector_size > 4096 ||
+	    !is_power_of_two(fat->sector_size) || !is_power_of_two(cluster_sectors) || !reserved ||
+	    !boot[BOOT_TABLES] || (boot[BOOT_MEDIA] < 0xf8 && boot[BOOT_MEDIA] != 0xf0))
 		return -EINVAL;
 	sectors = sectors ? sectors : load_le32(boot + BOOT_SECTORS_32);
 	fat->cluster_size = cluster_sectors * fat->sector_size;

@@ -56,6 +56,15 @@ static inline void check_run(const char *name, void (*test)(void))
 
 static uint64_t check_random_state = 0x9e3779b97f4a7c15;
 
+/* Another sequence: SEED=number. */
+static inline void check_random_seed(void)
+{
+	const char *text = getenv("SEED");
+
+	if (text)
+		check_random_state ^= strtoull(text, NULL, 0) * 0xbf58476d1ce4e5b9;
+}
+
 /* The same sequence in each run. */
 static inline uint64_t check_random(void)
 {

@@ -336,7 +336,8 @@ static inline void model_check_file(struct model_entry *entry)
 
 		while (data[at] == entry->data->bytes[at])
 			at++;
-		CHECK_FAIL("%s differs at %zu of %zd", entry->path, at, size);
+		CHECK_FAIL("%.30s differs at %zu of %zd: %02x, not %02x", entry->path, at, size,
+			   data[at], entry->data->bytes[at]);
 	}
 }
 

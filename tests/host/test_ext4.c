@@ -76,11 +76,13 @@ FORMAT(5)
 FORMAT(6)
 FORMAT(7)
 FORMAT(8)
-FORMAT(9) FORMAT(10) FORMAT(11)
+FORMAT(9)
+FORMAT(10) FORMAT(11)
 
 	int main(int count, char **arguments)
 {
 	ext4_register();
+	check_random_seed();
 	port_quiet = count > 1;
 	RUN(format_0);
 	RUN(format_1);

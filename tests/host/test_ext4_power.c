@@ -134,7 +134,8 @@ static bool judge(const char *image, bool theirs)
 
 	port_disk_save(image);
 	if (theirs) {
-		snprintf(command, sizeof(command), "e2fsck -fy %s >build/host/e2fsck.log 2>&1", image);
+		snprintf(command, sizeof(command), "e2fsck -fy %s >build/host/e2fsck.log 2>&1",
+			 image);
 		if (system(command) > 256)
 			return false;
 		port_disk_load(image);
@@ -239,6 +240,7 @@ static void power_ext3(void)
 int main(int count, char **arguments)
 {
 	ext4_register();
+	check_random_seed();
 	port_quiet = count > 1;
 	RUN(power_small_blocks);
 	RUN(power_large_blocks);

@@ -92,9 +92,19 @@ static void fat32_one_table(void)
 static void names(void)
 {
 	static const char *const good[] = {
-		"README.TXT", "lower.txt", "Mixed Case.Text", "a.b.c.d", "\xc3\xa4rger.txt",
-		"\xe6\x97\xa5\xe6\x9c\xac", "\xf0\x9f\x98\x80.png", ".hidden", "no-extension-but-long",
-		"x", "twelve chars", "thirteen chars", "UPPER.lower",
+		"README.TXT",
+		"lower.txt",
+		"Mixed Case.Text",
+		"a.b.c.d",
+		"\xc3\xa4rger.txt",
+		"\xe6\x97\xa5\xe6\x9c\xac",
+		"\xf0\x9f\x98\x80.png",
+		".hidden",
+		"no-extension-but-long",
+		"x",
+		"twelve chars",
+		"thirteen chars",
+		"UPPER.lower",
 	};
 	char path[300], data[100];
 
@@ -129,6 +139,7 @@ static void names(void)
 int main(int count, char **arguments)
 {
 	fat_register();
+	check_random_seed();
 	port_quiet = count > 1;
 	RUN(fat12);
 	RUN(fat12_large_sectors);
