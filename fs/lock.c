@@ -1,7 +1,10 @@
 /*
  * flock(2) and the record locks of fcntl(2). Two kinds that do not see each other: an open file's
- * over the whole file, and an owner's over ranges. No search for deadlocks among waiters: EDEADLK
- * is never returned.
+ * over the whole file, and an owner's over ranges.
+ *
+ * Processes that wait for ranges are on one list with the owner that each waits for; who would close a
+ * circle gets EDEADLK. Whenever the locks of a file change, its waiters look again, so that the list
+ * says whom they wait for now. Locks of open files (flock, OFD) take no part, as on Linux.
  */
 #include <fs/file.h>
 #include <lib/errno.h>
@@ -24,7 +27,14 @@ struct lock_list {
 	struct wait_queue changed;
 };
 
+struct range_wait {
+	struct list_node link; /* [waits_lock] */
+	void *owner, *blocker; /* [waits_lock] */
+};
+
 static SLAB_CACHE(held_cache, struct held_lock);
+static struct spinlock waits_lock = SPINLOCK_INIT(RANK_SIGNAL); /* before a list's */
+static struct list_node waits = LIST_INIT(waits);		/* [waits_lock] */
 
 static struct lock_list *list_of(struct vnode *vnode)
 {
@@ -185,14 +195,85 @@ static int lock_attempt(struct lock_list *list, const struct held_lock *wanted)
 	return spare ? lock_try(list, wanted, made, spare) : -ENOLCK;
 }
 
-static bool has_conflict(struct lock_list *list, const struct held_lock *wanted)
+/* [waits_lock] Whom @owner waits for, or NULL. */
+static void *blocker_of(const void *owner)
 {
-	bool found;
+	struct range_wait *wait;
 
+	list_for_each_entry(wait, &waits, link) {
+		if (wait->owner == owner)
+			return wait->blocker;
+	}
+	return NULL;
+}
+
+static bool knows_deadlock(const struct held_lock *wanted)
+{
+	return !wanted->whole && wanted->pid != -1;
+}
+
+/* About to wait for @wanted: note for whom. -EDEADLK: it waits for us. */
+static int wait_note(struct lock_list *list, const struct held_lock *wanted,
+		     struct range_wait *wait)
+{
+	const unsigned chain_max = 10;
+	struct held_lock *conflict;
+	void *blocker;
+	int error = 0;
+
+	if (!knows_deadlock(wanted))
+		return 0;
+	spin_lock(&waits_lock);
 	spin_lock(&list->lock);
-	found = find_conflict(list, wanted) != NULL;
+	conflict = find_conflict(list, wanted);
+	wait->blocker = conflict && conflict->pid != -1 ? conflict->owner : NULL;
 	spin_unlock(&list->lock);
-	return found;
+	blocker = wait->blocker;
+	for (unsigned i = 0; blocker && !error && i < chain_max; i++) {
+		blocker = blocker_of(blocker);
+		if (blocker == wanted->owner)
+			error = -EDEADLK;
+	}
+	spin_unlock(&waits_lock);
+	return error;
+}
+
+static void wait_list(const struct held_lock *wanted, struct range_wait *wait, bool add)
+{
+	if (!knows_deadlock(wanted))
+		return;
+	spin_lock(&waits_lock);
+	if (add) {
+		wait->owner = wanted->owner;
+		wait->blocker = NULL;
+		list_add_tail(&waits, &wait->link);
+	} else {
+		list_remove(&wait->link);
+	}
+	spin_unlock(&waits_lock);
+}
+
+static int lock_wait(struct lock_list *list, const struct held_lock *wanted)
+{
+	struct range_wait wait;
+	struct waiter waiter;
+	int error;
+
+	wait_list(wanted, &wait, true);
+	wait_begin(&list->changed, &waiter);
+	while ((error = lock_attempt(list, wanted)) == -EAGAIN) {
+		error = wait_note(list, wanted, &wait);
+		if (error)
+			break;
+		error = wait_sleep(&waiter, WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+		if (error) {
+			error = -ERESTARTSYS;
+			break;
+		}
+	}
+	wait_end(&waiter);
+	wait_list(wanted, &wait, false);
+	return error;
 }
 
 static int lock_set(struct vnode *vnode, const struct held_lock *wanted, bool block)
@@ -205,13 +286,8 @@ static int lock_set(struct vnode *vnode, const struct held_lock *wanted, bool bl
 	list = list_of(vnode);
 	if (!list)
 		return -ENOLCK;
-	for (;;) {
-		error = lock_attempt(list, wanted);
-		if (error != -EAGAIN || !block)
-			return error;
-		if (wait_event_interruptible(&list->changed, !has_conflict(list, wanted)))
-			return -ERESTARTSYS;
-	}
+	error = lock_attempt(list, wanted);
+	return error == -EAGAIN && block ? lock_wait(list, wanted) : error;
 }
 
 int lock_flock(struct file *file, enum lock_type type, bool block)

@@ -1,23 +1,16 @@
-/* Scheduling: sched(7). Selene has one policy, SCHED_OTHER, with nice values. */
+/* Scheduling: sched(7). */
 #include <abi/handler.h>
 #include <arch/user.h>
 #include <lib/errno.h>
 #include <proc/credentials.h>
+#include <proc/membarrier.h>
 #include <proc/priority.h>
 #include <sched/cpu.h>
+#include <sched/policy.h>
 
-enum {
-	SCHED_OTHER,
-	SCHED_FIFO,
-	SCHED_RR,
-	SCHED_BATCH,
-	SCHED_IDLE = 5,
-	SCHED_DEADLINE,
-	PRIORITY_MAX = 99,
-	MASK_SIZE = sizeof(u64),
-	ATTRIBUTES_MIN = 48,
-	SLICE_NS = 4000000,
-};
+enum { MASK_SIZE = sizeof(u64), ATTRIBUTES_MIN = 48, SLICE_NS = 10000000 };
+enum { FLAG_RESET_ON_FORK = 1, FLAG_KEEP_POLICY = 8, FLAG_KEEP_PARAMS = 16, FLAGS_KNOWN = 25 };
+enum { RESET_ON_FORK = 0x40000000 }; /* in a policy */
 
 /* struct sched_attr, first version. */
 struct scheduling_attributes {
@@ -35,16 +28,6 @@ static struct thread *thread_meant(s32 tid)
 	if (tid < 0)
 		return NULL;
 	return thread_find(tid ? tid : thread_current()->tid);
-}
-
-static long exists(s32 tid)
-{
-	struct thread *thread = thread_meant(tid);
-
-	if (!thread)
-		return tid < 0 ? -EINVAL : -ESRCH;
-	thread_put(thread);
-	return 0;
 }
 
 SYSCALL_0(sys_sched_yield)
@@ -84,57 +67,120 @@ SYSCALL_3(sys_sched_getaffinity, tid, size, address)
 	return copy_out(address, &mask, sizeof(mask)) ? -EFAULT : MASK_SIZE;
 }
 
-/*
- * The priority of SCHED_OTHER is 0; the real-time policies, which need rights on Linux, do not
- * exist.
- */
-static long check_policy(s32 tid, int policy, s32 priority)
+/* 0, -EINVAL: not a policy of ours, or not a priority of it. */
+static int check_policy(int policy, s32 priority)
 {
-	long error = exists(tid);
+	switch (policy) {
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return priority < REAL_TIME_MIN || priority > REAL_TIME_MAX ? -EINVAL : 0;
+	case SCHED_OTHER:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return priority ? -EINVAL : 0;
+	default:
+		return -EINVAL;
+	}
+}
 
-	if (error)
-		return error;
-	if (policy == SCHED_FIFO || policy == SCHED_RR)
-		return priority < 1 || priority > PRIORITY_MAX ? -EINVAL : -EPERM;
-	return policy != SCHED_OTHER || priority ? -EINVAL : 0;
+struct wanted {
+	int policy; /* -1: as it is */
+	s32 priority;
+	int nice; /* NICE_MAX + 1: as it is */
+	bool reset_on_fork;
+};
+
+/* sched(7), "Privileges and resource limits". */
+static int may_change(const struct thread *thread, const struct wanted *wanted)
+{
+	bool nice_too = wanted->nice <= NICE_MAX && !policy_is_real_time((u32)wanted->policy);
+
+	if (credentials_capable(CAP_SYS_NICE))
+		return 0;
+	if (priority_check(thread, nice_too ? wanted->nice : thread->nice))
+		return -EPERM;
+	if (wanted->priority > thread->priority &&
+	    (u64)wanted->priority > process_limit(RLIMIT_RTPRIO))
+		return -EPERM;
+	return thread->reset_policy && !wanted->reset_on_fork ? -EPERM : 0;
+}
+
+static long change(s32 tid, struct wanted *wanted)
+{
+	struct thread *thread = thread_meant(tid);
+	int error;
+
+	if (!thread)
+		return tid < 0 ? -EINVAL : -ESRCH;
+	if (wanted->policy < 0)
+		wanted->policy = thread->policy;
+	error = check_policy(wanted->policy, wanted->priority);
+	if (!error)
+		error = may_change(thread, wanted);
+	if (!error) {
+		thread->reset_policy = wanted->reset_on_fork;
+		thread_set_policy(thread, (unsigned)wanted->policy, (unsigned)wanted->priority);
+		if (wanted->nice <= NICE_MAX)
+			thread_set_nice(thread, wanted->nice);
+	}
+	thread_put(thread);
+	return error;
 }
 
 SYSCALL_3(sys_sched_setscheduler, tid, policy, address)
 {
-	s32 priority;
+	struct wanted wanted = { .policy = (int)policy & ~RESET_ON_FORK,
+				 .nice = NICE_MAX + 1,
+				 .reset_on_fork = policy & RESET_ON_FORK };
 
-	if (!address || (int)policy < 0)
+	if (!address || (int)policy < 0 || (s32)tid < 0)
 		return -EINVAL;
-	if (copy_in(&priority, address, sizeof(priority)))
+	if (copy_in(&wanted.priority, address, sizeof(wanted.priority)))
 		return -EFAULT;
-	return check_policy((s32)tid, (int)policy, priority);
+	return change((s32)tid, &wanted);
 }
 
 SYSCALL_2(sys_sched_setparam, tid, address)
 {
-	s32 priority;
+	struct wanted wanted = { .policy = -1, .nice = NICE_MAX + 1 };
+	struct thread *thread;
 
-	if (!address)
+	if (!address || (s32)tid < 0)
 		return -EINVAL;
-	if (copy_in(&priority, address, sizeof(priority)))
+	if (copy_in(&wanted.priority, address, sizeof(wanted.priority)))
 		return -EFAULT;
-	return check_policy((s32)tid, SCHED_OTHER, priority);
+	thread = thread_meant((s32)tid);
+	if (!thread)
+		return -ESRCH;
+	wanted.reset_on_fork = thread->reset_policy;
+	thread_put(thread);
+	return change((s32)tid, &wanted);
 }
 
 SYSCALL_1(sys_sched_getscheduler, tid)
 {
-	long error = exists((s32)tid);
+	struct thread *thread = thread_meant((s32)tid);
+	long policy;
 
-	return error ? error : SCHED_OTHER;
+	if (!thread)
+		return (s32)tid < 0 ? -EINVAL : -ESRCH;
+	policy = thread->policy | (thread->reset_policy ? RESET_ON_FORK : 0);
+	thread_put(thread);
+	return policy;
 }
 
 SYSCALL_2(sys_sched_getparam, tid, address)
 {
-	const s32 priority = 0;
-	long error = address ? exists((s32)tid) : -EINVAL;
+	struct thread *thread;
+	s32 priority;
 
-	if (error)
-		return error;
+	if (!address || (s32)tid < 0)
+		return -EINVAL;
+	thread = thread_meant((s32)tid);
+	if (!thread)
+		return -ESRCH;
+	priority = thread->priority;
+	thread_put(thread);
 	return copy_out(address, &priority, sizeof(priority));
 }
 
@@ -156,7 +202,7 @@ static long priority_bound(int policy, long real_time)
 
 SYSCALL_1(sys_sched_get_priority_max, policy)
 {
-	return priority_bound((int)policy, PRIORITY_MAX);
+	return priority_bound((int)policy, REAL_TIME_MAX);
 }
 
 SYSCALL_1(sys_sched_get_priority_min, policy)
@@ -166,19 +212,24 @@ SYSCALL_1(sys_sched_get_priority_min, policy)
 
 SYSCALL_2(sys_sched_rr_get_interval, tid, address)
 {
-	long error = exists((s32)tid);
+	struct thread *thread = thread_meant((s32)tid);
+	u64 interval = SLICE_NS;
 
-	return error ? error : time_spec_out(address, SLICE_NS);
+	if (!thread)
+		return (s32)tid < 0 ? -EINVAL : -ESRCH;
+	if (thread->priority)
+		interval = thread->policy == SCHED_RR ? ROUND_ROBIN_NS : 0;
+	thread_put(thread);
+	return time_spec_out(address, interval);
 }
 
 SYSCALL_3(sys_sched_setattr, tid, address, flags)
 {
 	struct scheduling_attributes attributes = { 0 };
-	struct thread *thread;
+	struct wanted wanted;
 	u32 size;
-	long error;
 
-	if (flags || !address)
+	if ((u32)flags || !address || (s32)tid < 0)
 		return -EINVAL;
 	if (copy_in(&size, address, sizeof(size)))
 		return -EFAULT;
@@ -186,32 +237,35 @@ SYSCALL_3(sys_sched_setattr, tid, address, flags)
 		return -E2BIG;
 	if (copy_in(&attributes, address, sizeof(attributes)))
 		return -EFAULT;
-	if (attributes.nice < NICE_MIN || attributes.nice > NICE_MAX || attributes.flags)
+	if (attributes.flags & ~(u64)FLAGS_KNOWN || (s32)attributes.policy < 0 ||
+	    attributes.flags & FLAG_KEEP_PARAMS)
 		return -EINVAL;
-	error = check_policy((s32)tid, (int)attributes.policy, (s32)attributes.priority);
-	if (error)
-		return error;
-	thread = thread_meant((s32)tid);
-	if (!thread)
-		return -ESRCH;
-	error = priority_check(thread, attributes.nice) ? -EPERM : 0;
-	if (!error)
-		thread_set_nice(thread, attributes.nice);
-	thread_put(thread);
-	return error;
+	wanted = (struct wanted){
+		.policy = attributes.flags & FLAG_KEEP_POLICY ? -1 : (int)attributes.policy,
+		.priority = (s32)attributes.priority,
+		.nice = CLAMP(attributes.nice, NICE_MIN, NICE_MAX),
+		.reset_on_fork = attributes.flags & FLAG_RESET_ON_FORK,
+	};
+	if (policy_is_real_time(attributes.policy))
+		wanted.nice = NICE_MAX + 1;
+	return change((s32)tid, &wanted);
 }
 
 SYSCALL_4(sys_sched_getattr, tid, address, size, flags)
 {
-	struct scheduling_attributes attributes = { .size = ATTRIBUTES_MIN, .policy = SCHED_OTHER };
+	struct scheduling_attributes attributes = { .size = ATTRIBUTES_MIN };
 	struct thread *thread;
 
-	if (!address || (s32)tid < 0 || size < ATTRIBUTES_MIN || size > PAGE_SIZE || flags)
+	if (!address || (s32)tid < 0 || (u32)size < ATTRIBUTES_MIN || (u32)size > PAGE_SIZE ||
+	    (u32)flags)
 		return -EINVAL;
 	thread = thread_meant((s32)tid);
 	if (!thread)
 		return -ESRCH;
-	attributes.nice = thread->nice;
+	attributes.policy = thread->policy;
+	attributes.priority = thread->priority;
+	attributes.nice = thread->priority ? 0 : thread->nice;
+	attributes.flags = thread->reset_policy ? FLAG_RESET_ON_FORK : 0;
 	thread_put(thread);
 	return copy_out(address, &attributes, sizeof(attributes));
 }
@@ -236,38 +290,17 @@ SYSCALL_3(sys_getcpu, cpu_address, node_address, unused)
 	return node_address && copy_out(node_address, &node, sizeof(node)) ? -EFAULT : 0;
 }
 
-enum { MEMBARRIER_QUERY = 0, MEMBARRIER_GLOBAL = 1 };
-
-/*
- * A thread that ran on every CPU has made each of them pass a switch, which orders its memory
- * accesses.
- */
-static void visit_every_cpu(void)
-{
-	struct thread *thread = thread_current();
-	u64 affinity = thread->affinity.bits;
-	unsigned cpu;
-
-	cpumask_for_each(cpu, &cpus_online) {
-		/* One that cannot be reached is not running anybody. */
-		if (thread_set_affinity(thread, 1ull << cpu))
-			continue;
-		memory_barrier();
-	}
-	thread_set_affinity(thread, affinity);
-}
-
 SYSCALL_3(sys_membarrier, command, flags, cpu)
 {
-	if (flags)
-		return -EINVAL;
-	switch ((int)command) {
-	case MEMBARRIER_QUERY:
-		return MEMBARRIER_GLOBAL;
-	case MEMBARRIER_GLOBAL:
-		visit_every_cpu();
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	return (u32)flags ? -EINVAL : membarrier((int)command);
+}
+
+SYSCALL_2(sys_ioprio_get, which, who)
+{
+	return priority_get_io((int)which, (s32)who);
+}
+
+SYSCALL_3(sys_ioprio_set, which, who, value)
+{
+	return priority_set_io((int)which, (s32)who, (s32)value);
 }

@@ -33,11 +33,11 @@ SYSCALL(115, clock_nanosleep, sys_clock_nanosleep, SYSCALL_COMPLETE, ARG_INT, AR
 	ARG_POINTER, ARG_POINTER)
 SYSCALL(116, syslog, sys_syslog, SYSCALL_PARTIAL, ARG_INT, ARG_BUFFER_OUT, ARG_SIZE)
 SYSCALL(117, ptrace, sys_ptrace, SYSCALL_PARTIAL, ARG_HEX, ARG_PID, ARG_POINTER, ARG_HEX)
-SYSCALL(118, sched_setparam, sys_sched_setparam, SYSCALL_PARTIAL, ARG_PID, ARG_POINTER)
-SYSCALL(119, sched_setscheduler, sys_sched_setscheduler, SYSCALL_PARTIAL, ARG_PID, ARG_INT,
+SYSCALL(118, sched_setparam, sys_sched_setparam, SYSCALL_COMPLETE, ARG_PID, ARG_POINTER)
+SYSCALL(119, sched_setscheduler, sys_sched_setscheduler, SYSCALL_COMPLETE, ARG_PID, ARG_INT,
 	ARG_POINTER)
-SYSCALL(120, sched_getscheduler, sys_sched_getscheduler, SYSCALL_PARTIAL, ARG_PID)
-SYSCALL(121, sched_getparam, sys_sched_getparam, SYSCALL_PARTIAL, ARG_PID, ARG_POINTER)
+SYSCALL(120, sched_getscheduler, sys_sched_getscheduler, SYSCALL_COMPLETE, ARG_PID)
+SYSCALL(121, sched_getparam, sys_sched_getparam, SYSCALL_COMPLETE, ARG_PID, ARG_POINTER)
 SYSCALL(122, sched_setaffinity, sys_sched_setaffinity, SYSCALL_COMPLETE, ARG_PID, ARG_SIZE,
 	ARG_POINTER)
 SYSCALL(123, sched_getaffinity, sys_sched_getaffinity, SYSCALL_COMPLETE, ARG_PID, ARG_SIZE,
@@ -159,13 +159,13 @@ SYSCALL(270, process_vm_readv, sys_process_vm_readv, SYSCALL_COMPLETE, ARG_PID, 
 SYSCALL(271, process_vm_writev, sys_process_vm_writev, SYSCALL_COMPLETE, ARG_PID, ARG_POINTER,
 	ARG_SIZE, ARG_POINTER, ARG_SIZE, ARG_FLAGS)
 SYSCALL(269, sendmmsg, sys_sendmmsg, SYSCALL_COMPLETE, ARG_FD, ARG_POINTER, ARG_SIZE, ARG_FLAGS)
-SYSCALL(274, sched_setattr, sys_sched_setattr, SYSCALL_PARTIAL, ARG_PID, ARG_POINTER, ARG_FLAGS)
-SYSCALL(275, sched_getattr, sys_sched_getattr, SYSCALL_PARTIAL, ARG_PID, ARG_POINTER, ARG_SIZE,
+SYSCALL(274, sched_setattr, sys_sched_setattr, SYSCALL_COMPLETE, ARG_PID, ARG_POINTER, ARG_FLAGS)
+SYSCALL(275, sched_getattr, sys_sched_getattr, SYSCALL_COMPLETE, ARG_PID, ARG_POINTER, ARG_SIZE,
 	ARG_FLAGS)
 SYSCALL(278, getrandom, sys_getrandom, SYSCALL_COMPLETE, ARG_BUFFER_OUT, ARG_SIZE, ARG_FLAGS)
 SYSCALL(281, execveat, sys_execveat, SYSCALL_COMPLETE, ARG_DIRFD, ARG_PATH, ARG_POINTER,
 	ARG_POINTER, ARG_FLAGS)
-SYSCALL(283, membarrier, sys_membarrier, SYSCALL_PARTIAL, ARG_INT, ARG_FLAGS, ARG_INT)
+SYSCALL(283, membarrier, sys_membarrier, SYSCALL_COMPLETE, ARG_INT, ARG_FLAGS, ARG_INT)
 SYSCALL(284, mlock2, sys_mlock2, SYSCALL_COMPLETE, ARG_POINTER, ARG_SIZE, ARG_FLAGS)
 SYSCALL(424, pidfd_send_signal, sys_pidfd_send_signal, SYSCALL_COMPLETE, ARG_FD, ARG_SIGNAL,
 	ARG_POINTER, ARG_FLAGS)

@@ -123,6 +123,7 @@ struct process *process_copy(u64 flags, bool no_space)
 	process->keep_capabilities = from->keep_capabilities;
 	process->oom_score_adjust = from->oom_score_adjust;
 	process->personality = from->personality;
+	process->membarriers = from->membarriers;
 	process->start_time = time_now();
 	return process;
 }
@@ -211,6 +212,7 @@ int child_link(struct child *child, bool as_sibling, u32 exit_signal)
 		child->user->logged = thread_current()->user->logged;
 		if (child->user->logged)
 			atomic32_or(&thread->work, WORK_TRACE);
+		child->user->io_priority = thread_current()->user->io_priority;
 		process_get(process);
 		thread->process = process;
 		thread->user = child->user;

@@ -280,6 +280,7 @@ static void swap_credentials(struct program *program)
 	process->credentials = program->credentials;
 	process->dumpable = !program->secure;
 	process->keep_capabilities = false;
+	process->membarriers = 0;
 	if (program->secure) {
 		process->death_signal = 0;
 		process->personality &= ~(u32)PERSONALITY_CLEARED_BY_SETID;

@@ -5,8 +5,8 @@
 
 /* A walk over the threads that a call means. */
 struct walk {
-	bool set;
-	int nice;
+	void (*visit)(struct thread *thread, struct walk *walk);
+	int value;
 	long result;
 };
 
@@ -22,17 +22,36 @@ int priority_check(const struct thread *thread, int nice)
 	return nice < thread->nice && (u64)(20 - nice) > process_limit(RLIMIT_NICE) ? -EACCES : 0;
 }
 
-static void visit(struct thread *thread, struct walk *walk)
+static void get_nice(struct thread *thread, struct walk *walk)
 {
-	int error;
+	walk->result = MAX(walk->result, (long)(20 - thread->nice));
+}
 
-	if (!walk->set) {
-		walk->result = MAX(walk->result, (long)(20 - thread->nice));
-		return;
-	}
-	error = priority_check(thread, walk->nice);
+static void set_nice(struct thread *thread, struct walk *walk)
+{
+	int error = priority_check(thread, walk->value);
+
 	if (!error)
-		thread_set_nice(thread, walk->nice);
+		thread_set_nice(thread, walk->value);
+	if (walk->result == -ESRCH || error)
+		walk->result = error;
+}
+
+/* The best of all: the lowest class that is one, then the lowest level. */
+static void get_io(struct thread *thread, struct walk *walk)
+{
+	long value = thread->user->io_priority;
+
+	if (walk->result <= 0 || (value && value < walk->result))
+		walk->result = value;
+}
+
+static void set_io(struct thread *thread, struct walk *walk)
+{
+	int error = priority_check(thread, thread->nice);
+
+	if (!error)
+		thread->user->io_priority = (u16)walk->value;
 	if (walk->result == -ESRCH || error)
 		walk->result = error;
 }
@@ -43,7 +62,7 @@ static void visit_process(struct process *process, struct walk *walk)
 	struct user_thread *user;
 
 	process_for_each_thread(user, process)
-		visit(user->thread, walk);
+		walk->visit(user->thread, walk);
 	tree_unlock(state);
 }
 
@@ -62,7 +81,7 @@ static long walk_all(int which, s32 who, struct walk *walk)
 		thread = thread_find(who ? who : thread_current()->tid);
 		if (!thread)
 			return -ESRCH;
-		visit(thread, walk);
+		walk->visit(thread, walk);
 		thread_put(thread);
 		return walk->result;
 	}
@@ -82,16 +101,39 @@ static long walk_all(int which, s32 who, struct walk *walk)
 
 long priority_get(int which, s32 who)
 {
-	struct walk walk = { .result = -ESRCH };
+	struct walk walk = { .visit = get_nice, .result = -ESRCH };
 
 	return walk_all(which, who, &walk);
 }
 
 long priority_set(int which, s32 who, int nice)
 {
-	struct walk walk = { .set = true,
-			     .nice = CLAMP(nice, NICE_MIN, NICE_MAX),
+	struct walk walk = { .visit = set_nice,
+			     .value = CLAMP(nice, NICE_MIN, NICE_MAX),
 			     .result = -ESRCH };
 
 	return walk_all(which, who, &walk);
+}
+
+enum { IO_NONE, IO_REAL_TIME, IO_BEST_EFFORT, IO_IDLE, IO_CLASS_SHIFT = 13, IO_LEVELS = 8 };
+
+/* IOPRIO_WHO_PROCESS is 1, and the others follow. */
+long priority_get_io(int which, s32 who)
+{
+	struct walk walk = { .visit = get_io, .result = -ESRCH };
+
+	return walk_all(which - 1, who, &walk);
+}
+
+long priority_set_io(int which, s32 who, s32 value)
+{
+	struct walk walk = { .visit = set_io, .value = value, .result = -ESRCH };
+	s32 class = value >> IO_CLASS_SHIFT & 7, level = value & (IO_LEVELS - 1);
+
+	if (class > IO_IDLE || (class == IO_NONE && level))
+		return -EINVAL;
+	if (class == IO_REAL_TIME && !credentials_capable(CAP_SYS_ADMIN) &&
+	    !credentials_capable(CAP_SYS_NICE))
+		return -EPERM;
+	return walk_all(which - 1, who, &walk);
 }

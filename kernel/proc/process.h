@@ -117,6 +117,7 @@ struct process {
 	struct list_node semaphore_undos; /* [ipc_lock] proc/semaphore.c */
 	u64 oom_pages;			  /* [atomic] what it weighed last: proc/oom.c */
 	u32 personality;
+	u32 membarriers; /* [tree] proc/membarrier.h: what it registered for */
 
 	unsigned stopped_count; /* [signal] threads that sleep for stop_signal */
 	u32 stop_generation;	/* [signal] counts stops */
@@ -150,6 +151,7 @@ struct user_thread {
 	struct tracee *trace;  /* [tree and signal to change] ptrace(2), or NULL */
 	int trace_signal;      /* [tree] what a tracer that let it go resumed it with */
 	bool logged;	       /* [atomic] its system calls are logged: abi/trace.h */
+	u16 io_priority;       /* [tree] ioprio_set(2) */
 	int fault_signal;      /* [own] forced and not yet delivered: for the report */
 };
 

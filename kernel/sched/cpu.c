@@ -181,6 +181,8 @@ void ipi_interrupt(void)
 	struct cpu *cpu = interrupt_enter();
 
 	atomic_exchange_value(&cpu->kicked, 0);
+	memory_barrier();
+	store_release(&cpu->barriers, cpu->barriers + 1);
 	cpu_want_event(cpu, READ_ONCE(cpu->slice_deadline));
 	interrupt_exit(cpu);
 }

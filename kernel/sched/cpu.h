@@ -5,6 +5,7 @@
 #include <sched/lock.h>
 #include <sched/timer.h>
 
+struct mmu_space;
 struct thread;
 struct frame_cache;
 struct slab_cpu;
@@ -17,12 +18,16 @@ struct cpu {
 	struct thread *idle;	/* [const] */
 
 	struct spinlock queue_lock; /* RANK_RUNQUEUE, interrupts off */
+	struct list_node real_time; /* [rq] of real-time policies, by priority: before all others */
+	u64 others_ran;		    /* [rq] when others last ran, or none waited */
+	bool others_turn;	    /* [rq] they run although real-time threads wait */
 	struct list_node woken;	    /* [rq] woken with time left in their slice: first */
 	struct list_node queue;	    /* [rq] all other runnable threads, in order */
 	unsigned queue_length;	    /* [rq; atomic read] of both */
 	struct thread *previous;    /* [own cpu] being switched away from */
 	bool idle_waiting;	    /* [atomic] about to be, or in, cpu_wait_for_interrupt() */
 	u32 kicked;		    /* [atomic] an IPI is on its way */
+	u32 barriers; /* [own cpu; atomic read] full barriers by IPIs: cpus_barrier() */
 
 	struct timer_queue timers; /* sched/timer.h */
 	u64 event_deadline;	   /* [own cpu] what the hardware timer is set to */
@@ -70,6 +75,11 @@ void interrupt_exit(struct cpu *cpu);
 void cpu_kick(struct cpu *cpu);
 /* The same for a set. */
 void cpus_kick(u64 cpus);
+/*
+ * A full memory barrier on each CPU that runs a thread of @mmu (NULL: any user thread), for membarrier(2).
+ * Interrupts on, no spinlock held.
+ */
+void cpus_barrier(const struct mmu_space *mmu);
 
 #include <sched/thread.h>
 /* Interrupts off, or only as a hint: the thread may move. */

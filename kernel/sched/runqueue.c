@@ -16,6 +16,7 @@ void runqueue_init(struct cpu *cpu)
 {
 	spin_init(&cpu->queue_lock, RANK_RUNQUEUE);
 	spin_init(&cpu->timers.lock, RANK_TIMER);
+	list_init(&cpu->real_time);
 	list_init(&cpu->woken);
 	list_init(&cpu->queue);
 	cpu->event_deadline = WAIT_FOREVER;
@@ -85,6 +86,11 @@ static void limit_slice(struct cpu *cpu, bool woken)
 
 	if (current == cpu->idle)
 		return;
+	if (current->priority || !list_empty(&cpu->real_time)) {
+		cpu->slice_deadline = MIN(cpu->slice_deadline, policy_limit(cpu));
+		if (current->priority)
+			return;
+	}
 	if (woken)
 		left = MIN(left, (u64)WAKE_GRANULARITY_NS);
 	cpu->slice_deadline = MIN(cpu->slice_deadline, current->run_started + left);
@@ -114,7 +120,10 @@ static u64 enqueue(struct cpu *cpu, struct thread *thread, bool woken)
 	woken &= thread->slice_left > 0;
 	if (!thread->slice_left)
 		thread->slice_left = slice_of(thread);
-	list_add_tail(woken ? &cpu->woken : &cpu->queue, &thread->run_link);
+	if (thread->priority)
+		policy_queue(cpu, thread, false);
+	else
+		list_add_tail(woken ? &cpu->woken : &cpu->queue, &thread->run_link);
 	WRITE_ONCE(cpu->queue_length, cpu->queue_length + 1);
 	limit_slice(cpu, woken);
 	return notify(cpu, former_deadline);
@@ -127,7 +136,13 @@ void runqueue_put_back(struct cpu *cpu, struct thread *thread, bool yields)
 	thread->state = THREAD_RUNNABLE;
 	if (!cpumask_test(&thread->affinity, cpu->index))
 		return;
-	if (yields || ran >= thread->slice_left) {
+	if (thread->priority) {
+		bool over = thread->policy == SCHED_RR && ran >= thread->slice_left;
+
+		if (over)
+			thread->slice_left = slice_of(thread) + ran;
+		policy_queue(cpu, thread, !yields && !over);
+	} else if (yields || ran >= thread->slice_left) {
 		thread->slice_left = slice_of(thread) + ran;
 		list_add_tail(&cpu->queue, &thread->run_link);
 	} else {
@@ -205,7 +220,9 @@ static struct thread *steal_from(struct cpu *victim, struct cpu *cpu)
 	struct thread *thread;
 
 	spin_lock(&victim->queue_lock);
-	thread = find_allowed(&victim->queue, cpu->index);
+	thread = find_allowed(&victim->real_time, cpu->index);
+	if (!thread)
+		thread = find_allowed(&victim->queue, cpu->index);
 	if (!thread)
 		thread = find_allowed(&victim->woken, cpu->index);
 	if (thread) {
@@ -248,10 +265,16 @@ bool runqueue_steal(struct cpu *cpu)
 }
 
 /* [rq] */
-static struct thread *next_thread(struct cpu *cpu)
+static struct thread *next_thread(struct cpu *cpu, u64 now)
 {
-	struct thread *thread = list_first_entry_or_null(&cpu->woken, struct thread, run_link);
+	struct thread *first, *thread;
 
+	first = list_first_entry_or_null(&cpu->real_time, struct thread, run_link);
+	if (unlikely((first || cpu->current->priority) && policy_goes_first(cpu, first, now))) {
+		runqueue_remove(cpu, first);
+		return first;
+	}
+	thread = list_first_entry_or_null(&cpu->woken, struct thread, run_link);
 	if (!thread)
 		thread = list_first_entry_or_null(&cpu->queue, struct thread, run_link);
 	if (!thread)
@@ -276,8 +299,9 @@ static void begin_run(struct cpu *cpu, struct thread *thread, u64 now)
 
 void runqueue_switch(struct cpu *cpu)
 {
-	struct thread *former = cpu->current, *next = next_thread(cpu);
-	u64 now = time_now(), ran = now - former->run_started;
+	u64 now = time_now();
+	struct thread *former = cpu->current, *next = next_thread(cpu, now);
+	u64 ran = now - former->run_started;
 
 	time_charge(cpu, now, CHARGE_UNKNOWN);
 	former->slice_left -= MIN(former->slice_left, ran);

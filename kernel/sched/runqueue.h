@@ -7,6 +7,7 @@
  * wait.
  */
 #include <sched/cpu.h>
+#include <sched/policy.h>
 
 enum { SLICE_UNIT_NS = 500000 };	/* slice = (20 - nice) units: 10 ms for nice 0 */
 enum { WAKE_GRANULARITY_NS = 1000000 }; /* so long a thread runs before a woken one takes over */
@@ -14,6 +15,8 @@ enum { TICK_NS = 10000000 };		/* sampling of user and system time */
 
 static inline u64 slice_of(const struct thread *thread)
 {
+	if (thread->priority)
+		return ROUND_ROBIN_NS;
 	return (u64)(20 - thread->nice) * SLICE_UNIT_NS;
 }
 

@@ -32,6 +32,12 @@ static void inherit(struct thread *thread)
 	} else {
 		thread->affinity.bits = READ_ONCE(current->affinity.bits);
 		thread->nice = current->nice;
+		if (!current->reset_policy) {
+			thread->policy = current->policy;
+			thread->priority = current->priority;
+		} else if (current->nice < 0) {
+			thread->nice = 0;
+		}
 	}
 }
 

@@ -37,6 +37,9 @@ struct thread {
 	bool wake_pending; /* [rq] woken since wait_begin/wait_sleep */
 	u8 wait_mode;	   /* [rq] enum wait_mode while SLEEPING */
 	s8 nice;	   /* [rq] −20 … 19 */
+	u8 policy;	   /* [rq] sched/policy.h */
+	u8 priority;	   /* [rq] 1 … 99 with a real-time policy, else 0 */
+	bool reset_policy; /* [own process] its children get SCHED_OTHER */
 	struct list_node run_link;  /* [rq] */
 	struct cpumask affinity;    /* [rq] */
 	u64 slice_left;		    /* [rq] ns, as of run_started */
