@@ -15,8 +15,8 @@ enum {
 };
 
 struct spinlock mount_lock = SPINLOCK_INIT(RANK_PROCESS);
-static struct list_node mounts = LIST_INIT(mounts); /* [mount_lock] in order of mounting */
-static u32 last_id = 20;			    /* [mount_lock] */
+struct list_node mounts = LIST_INIT(mounts);
+static u32 last_id = 20; /* [mount_lock] */
 struct path system_root;
 
 static struct file_system_type anonymous_type = { .name = "anon_inodefs" };
@@ -102,7 +102,7 @@ static int system_make(struct file_system_type *type, const char *source, const 
 	return 0;
 }
 
-static void mount_attach(struct mount *mount, const struct path *where)
+void mount_attach(struct mount *mount, const struct path *where)
 {
 	path_get(where);
 	spin_lock(&mount_lock);
@@ -242,22 +242,37 @@ int mount_at(const struct path *where, struct file_system_type *type, const char
 	return error;
 }
 
+struct mount *mount_copy(struct mount *mount, struct dentry *root)
+{
+	atomic32_inc(&mount->system->references);
+	return mount_create(mount->system, root, mount->source, mount->flags);
+}
+
 int mount_bind(const struct path *from, const struct path *to)
 {
 	struct mount *mount;
 	int error;
 
-	if (from->mount == &anonymous_mount)
+	if (from->mount == &anonymous_mount || from->mount->flags & MS_UNBINDABLE)
 		return -EINVAL;
-	atomic32_inc(&from->mount->system->references);
-	mount = mount_create(from->mount->system, from->dentry, from->mount->source,
-			     from->mount->flags);
+	mount = mount_copy(from->mount, from->dentry);
 	if (!mount)
 		return -ENOMEM;
 	error = mount_on_place(mount, to);
 	if (error)
 		mount_put(mount);
 	return error;
+}
+
+int mount_set_unbindable(const struct path *where, bool unbindable)
+{
+	if (where->dentry != where->mount->root)
+		return -EINVAL;
+	spin_lock(&mount_lock);
+	where->mount->flags &= ~(u32)MS_UNBINDABLE;
+	where->mount->flags |= unbindable ? MS_UNBINDABLE : 0;
+	spin_unlock(&mount_lock);
+	return 0;
 }
 
 int mount_change_flags(const struct path *where, unsigned flags, const char *data)
@@ -288,19 +303,25 @@ static bool has_children(const struct mount *mount)
 	return false;
 }
 
+bool mount_is_place(const struct dentry *dentry)
+{
+	struct mount *mount;
+
+	list_for_each_entry(mount, &mounts, link)
+		if (mount->mountpoint == dentry)
+			return true;
+	return false;
+}
+
 /* [mount_lock] Off the tree; the references of its place are the caller's to drop. */
 static struct path mount_detach(struct mount *mount)
 {
 	struct path place = { mount->parent, mount->mountpoint };
-	struct mount *other;
 
 	list_remove_init(&mount->link);
 	mount->parent = NULL;
 	mount->mountpoint = NULL;
-	place.dentry->mounted = false;
-	list_for_each_entry(other, &mounts, link)
-		if (other->mountpoint == place.dentry)
-			place.dentry->mounted = true;
+	place.dentry->mounted = mount_is_place(place.dentry);
 	return place;
 }
 

@@ -69,6 +69,30 @@ void directory_context_put(struct directory_context *context)
 	slab_free(&context_cache, context);
 }
 
+static bool replace_place(struct path *place, const struct path *old, const struct path *new)
+{
+	if (place->mount != old->mount || place->dentry != old->dentry)
+		return false;
+	path_get(new);
+	*place = *new;
+	return true;
+}
+
+void directory_context_replace(struct directory_context *context, const struct path *old,
+			       const struct path *new)
+{
+	bool root, cwd;
+
+	spin_lock(&context->lock);
+	root = replace_place(&context->root, old, new);
+	cwd = replace_place(&context->cwd, old, new);
+	spin_unlock(&context->lock);
+	if (root)
+		path_put(old);
+	if (cwd)
+		path_put(old);
+}
+
 /* NULL: a kernel thread, which lives at the root of all. */
 static struct directory_context *context_current(void)
 {

@@ -49,6 +49,9 @@ struct directory_context *directory_context_create(void); /* at the root; NULL: 
 struct directory_context *directory_context_copy(struct directory_context *from);
 void directory_context_get(struct directory_context *context);
 void directory_context_put(struct directory_context *context);
+/* Where it has @old as root or working directory, it gets @new. */
+void directory_context_replace(struct directory_context *context, const struct path *old,
+			       const struct path *new);
 
 void path_get(const struct path *path);
 void path_put(const struct path *path); /* may sleep */
@@ -123,6 +126,7 @@ enum {
 	MS_NODIRATIME = 2048,
 	MS_BIND = 4096,
 	MS_MOVE = 8192,
+	MS_UNBINDABLE = 1 << 17,
 	MS_RELATIME = 1 << 21
 };
 /* mount(2)'s other forms: show @from at @to as well; change the flags of the mount @where is the root of. */
@@ -131,6 +135,14 @@ int mount_change_flags(const struct path *where, unsigned flags, const char *dat
 /* At boot, over the initramfs: the root of all that comes. As mount_at(). */
 int mount_new_root(struct file_system_type *type, const char *source, const char *data,
 		   unsigned flags);
+/* The same with all that is mounted below @from. */
+int mount_bind_tree(const struct path *from, const struct path *to);
+/* May the mount that @where is the root of be bound elsewhere? */
+int mount_set_unbindable(const struct path *where, bool unbindable);
+/* MS_MOVE: what is mounted at @from is mounted at @to instead. -EINVAL, -ELOOP. */
+int mount_move(const struct path *from, const struct path *to);
+/* pivot_root(2): -EBUSY, -EINVAL. */
+int mount_pivot(const struct path *new, const struct path *put_old);
 /* Its path as text from the current root. The mount list may be locked. */
 char *mount_text(struct mount *mount, char *buffer, size_t size);
 static inline bool mount_is_read_only(const struct mount *mount)

@@ -13,7 +13,7 @@ enum {
 	MS_PRIVATE = 1 << 18,
 	MS_SLAVE = 1 << 19,
 	MS_SHARED = 1 << 20,
-	MS_UNBINDABLE = 1 << 17,
+	MS_SILENT = 1 << 15,
 	UMOUNT_NOFOLLOW = 8
 };
 #define MS_MAGIC_MASK 0xffff0000u
@@ -263,7 +263,9 @@ static int strings_in(struct mount_strings *strings, vaddr_t source, vaddr_t typ
 	return error;
 }
 
-static int bind(const char *source, const struct path *where)
+typedef int place(const struct path *from, const struct path *to);
+
+static int with_source(const char *source, const struct path *where, place *function)
 {
 	struct path from;
 	int error;
@@ -273,9 +275,22 @@ static int bind(const char *source, const struct path *where)
 	error = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from);
 	if (error)
 		return error;
-	error = mount_bind(&from, where);
+	error = function(&from, where);
 	path_put(&from);
 	return error;
+}
+
+/*
+ * Every mount is private, a slave of nobody. Shared ones, which would pass mounts on to each other, do not
+ * exist.
+ */
+static int change_propagation(const struct path *where, u32 flags)
+{
+	u32 kind = flags & ~(u32)(MS_REC | MS_SILENT);
+
+	if (kind != MS_PRIVATE && kind != MS_SLAVE && kind != MS_UNBINDABLE)
+		return -EINVAL;
+	return mount_set_unbindable(where, kind == MS_UNBINDABLE);
 }
 
 static int do_mount(const struct path *where, const struct mount_strings *strings, u32 flags)
@@ -285,14 +300,13 @@ static int do_mount(const struct path *where, const struct mount_strings *string
 	if (flags & MS_REMOUNT)
 		return mount_change_flags(where, flags, strings->data ? strings->data : "");
 	if (flags & MS_BIND)
-		return bind(strings->source, where);
-	/* Every mount is private: that is all there is to ask for. */
+		return with_source(strings->source, where,
+				   flags & MS_REC ? mount_bind_tree : mount_bind);
 	if (flags & (MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE))
-		return (flags & ~(MS_PRIVATE | MS_REC | 32768u)) ||
-				       where->dentry != where->mount->root
-			       ? -EINVAL
-			       : 0;
-	if (flags & MS_MOVE || !strings->type)
+		return change_propagation(where, flags);
+	if (flags & MS_MOVE)
+		return with_source(strings->source, where, mount_move);
+	if (!strings->type)
 		return -EINVAL;
 	type = file_system_find(strings->type);
 	if (!type)

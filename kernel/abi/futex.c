@@ -3,6 +3,8 @@
 #include <arch/time.h>
 #include <arch/user.h>
 #include <lib/errno.h>
+#include <mm/slab.h>
+#include <proc/clock.h>
 #include <proc/process.h>
 #include <sched/futex.h>
 
@@ -53,6 +55,57 @@ SYSCALL_6(sys_futex, address, operation_argument, value, timeout, address2, valu
 		user->restart_deadline = deadline;
 		return -ERESTART_RESTARTBLOCK;
 	}
+	return result;
+}
+
+struct user_wait { /* struct futex_waitv */
+	u64 expected, address;
+	u32 flags, reserved;
+};
+enum { FUTEX2_SIZE_U32 = 2, FUTEX2_PRIVATE = 128 };
+
+static int requests_in(struct futex_wait_request *requests, vaddr_t from, unsigned count)
+{
+	struct user_wait user;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (copy_in(&user, from + i * sizeof(user), sizeof(user)))
+			return -EFAULT;
+		if ((user.flags & ~(u32)FUTEX2_PRIVATE) != FUTEX2_SIZE_U32 || user.reserved)
+			return -EINVAL;
+		requests[i] = (struct futex_wait_request){
+			.address = user.address,
+			.expected = (u32)user.expected,
+			.shared = !(user.flags & FUTEX2_PRIVATE),
+		};
+	}
+	return 0;
+}
+
+SYSCALL_5(sys_futex_waitv, waiters, count_argument, flags, timeout, clock)
+{
+	unsigned count = (u32)count_argument;
+	struct futex_wait_request *requests;
+	u64 deadline = WAIT_FOREVER;
+	long result = 0;
+
+	if ((u32)flags || !count || count > FUTEX_WAIT_MANY_MAX || !waiters)
+		return -EINVAL;
+	if (timeout) {
+		if ((int)clock != CLOCK_REALTIME && (int)clock != CLOCK_MONOTONIC)
+			return -EINVAL;
+		result = time_spec_in(timeout, &deadline);
+		if (result)
+			return result;
+	}
+	requests = kmalloc(count * sizeof(*requests));
+	if (!requests)
+		return -ENOMEM;
+	result = requests_in(requests, waiters, count);
+	if (!result)
+		result = futex_wait_many(requests, count, deadline,
+					 timeout && (int)clock == CLOCK_REALTIME);
+	kfree(requests);
 	return result;
 }
 

@@ -154,7 +154,7 @@ static int usage_out(vaddr_t address, const struct wait_result *result)
 
 	if (!address)
 		return 0;
-	rusage_from_times(result->user_time, result->system_time, &usage);
+	rusage_from(result->user_time, result->system_time, &result->counts, &usage);
 	return copy_out(address, &usage, sizeof(usage));
 }
 

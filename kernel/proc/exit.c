@@ -87,6 +87,9 @@ static bool unlink_thread(struct process *process, int status)
 	thread_times(thread, &user_time, &system_time);
 	process->dead_user += user_time;
 	process->dead_system += system_time;
+	process->dead_counts.faults += user->faults;
+	process->dead_counts.voluntary += thread->switches_voluntary;
+	process->dead_counts.involuntary += thread->switches_involuntary;
 	spin_lock(&process->actions->lock);
 	if (thread == process->leader && !process->exiting)
 		process->exit_status = status;

@@ -75,6 +75,8 @@ int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 		if (make_room())
 			return from_user ? 0 : -ENOMEM;
 	}
+	if (!error)
+		thread->user->faults++;
 	if (error && from_user)
 		send_signal(error, address);
 	return error;

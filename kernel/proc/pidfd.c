@@ -139,18 +139,6 @@ int pidfd_signal(const struct file *file, const struct signal_info *info, u32 fl
 	return kill_processes(pid, info);
 }
 
-/* ptrace(2), "Ptrace access mode checking", for the ids that matter here. */
-static bool may_attach(const struct process *process)
-{
-	const struct credentials *own = credentials_current(), *other = &process->credentials;
-
-	if (process == process_current() || credentials_capable(CAP_SYS_PTRACE))
-		return true;
-	return own->uid == other->uid && own->uid == other->euid && own->uid == other->suid &&
-	       own->gid == other->gid && own->gid == other->egid && own->gid == other->sgid &&
-	       process->dumpable;
-}
-
 struct file *pidfd_get_file(const struct file *file, int fd)
 {
 	struct process *process = pidfd_process(file);
@@ -159,7 +147,7 @@ struct file *pidfd_get_file(const struct file *file, int fd)
 
 	if (!process)
 		return ERR_PTR(-EBADF);
-	if (!may_attach(process))
+	if (!credentials_may_trace(process))
 		return ERR_PTR(-EPERM);
 	table = process_files(process);
 	if (!table)

@@ -106,12 +106,15 @@ struct process {
 	s32 hangup_group; /* [tree] foreground group of a terminal that was cut: dev/tty_job.c */
 	u64 start_time;	  /* [const] ns */
 	u64 children_user, children_system; /* [tree] ns, of reaped children */
-	u64 dead_user, dead_system;	    /* [tree] ns, of ended threads */
-	struct timer real_timer;	    /* ITIMER_REAL */
-	u64 real_interval;		    /* [signal] ns */
-	struct list_node posix_timers;	    /* [signal] proc/posix_timer.c */
-	s32 next_posix_timer;		    /* [signal] */
-	int death_signal;		    /* PR_SET_PDEATHSIG */
+	struct usage_counts {
+		u64 faults, voluntary, involuntary; /* page faults, switches */
+	} dead_counts, children_counts; /* [tree] of ended threads, of reaped children */
+	u64 dead_user, dead_system;	/* [tree] ns, of ended threads */
+	struct timer real_timer;	/* ITIMER_REAL */
+	u64 real_interval;		/* [signal] ns */
+	struct list_node posix_timers;	/* [signal] proc/posix_timer.c */
+	s32 next_posix_timer;		/* [signal] */
+	int death_signal;		/* PR_SET_PDEATHSIG */
 	bool child_subreaper;
 	s32 oom_score_adjust;
 	struct list_node semaphore_undos; /* [ipc_lock] proc/semaphore.c */
@@ -147,6 +150,7 @@ struct user_thread {
 	vaddr_t robust_list;	     /* [own] */
 	u64 restart_deadline;  /* [own] restart_syscall: absolute ns for nanosleep/poll/futex */
 	int fault_count;       /* [own] for hazard 9 reports */
+	u64 faults;	       /* [own] page faults that it went on after */
 	vaddr_t fault_address; /* [own] of the last page fault */
 	struct tracee *trace;  /* [tree and signal to change] ptrace(2), or NULL */
 	int trace_signal;      /* [tree] what a tracer that let it go resumed it with */
@@ -216,6 +220,7 @@ struct wait_result {
 	u32 uid;
 	int status, code;	    /* code: CLD_* */
 	u64 user_time, system_time; /* ns */
+	struct usage_counts counts;
 };
 /* @which: P_PID 1, P_PGID 2, P_ALL 0; @options WNOHANG…; pid, 0 (WNOHANG) or -errno. Sleeps. */
 s64 process_wait(int which, s32 id, int options, struct wait_result *result);

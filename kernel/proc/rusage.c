@@ -10,7 +10,8 @@ enum {
 	KIB_PER_PAGE = PAGE_SIZE / 1024
 };
 
-void rusage_from_times(u64 user, u64 system, struct resource_usage *usage)
+void rusage_from(u64 user, u64 system, const struct usage_counts *counts,
+		 struct resource_usage *usage)
 {
 	u64 user_us = user / NS_PER_MICROSECOND, system_us = system / NS_PER_MICROSECOND;
 
@@ -19,12 +20,16 @@ void rusage_from_times(u64 user, u64 system, struct resource_usage *usage)
 	usage->user_time.microseconds = (s64)(user_us % MICROSECONDS_PER_SECOND);
 	usage->system_time.seconds = (s64)(system_us / MICROSECONDS_PER_SECOND);
 	usage->system_time.microseconds = (s64)(system_us % MICROSECONDS_PER_SECOND);
+	usage->minor_faults = (s64)counts->faults;
+	usage->voluntary_switches = (s64)counts->voluntary;
+	usage->involuntary_switches = (s64)counts->involuntary;
 }
 
-static void add_switches(const struct thread *thread, struct resource_usage *usage)
+static void add_thread(const struct thread *thread, struct usage_counts *counts)
 {
-	usage->voluntary_switches += (s64)thread->switches_voluntary;
-	usage->involuntary_switches += (s64)thread->switches_involuntary;
+	counts->faults += thread->user->faults;
+	counts->voluntary += thread->switches_voluntary;
+	counts->involuntary += thread->switches_involuntary;
 }
 
 /* What is resident now stands for the most that ever was: nobody keeps the peak. */
@@ -42,26 +47,29 @@ static void add_memory(struct resource_usage *usage)
 int rusage_current(int who, struct resource_usage *usage)
 {
 	struct process *process = process_current();
+	struct usage_counts counts = { 0 };
 	struct user_thread *user;
 	u64 in_user, in_system;
 	unsigned long state;
 
 	switch (who) {
 	case RUSAGE_CHILDREN:
-		rusage_from_times(process->children_user, process->children_system, usage);
+		rusage_from(process->children_user, process->children_system,
+			    &process->children_counts, usage);
 		return 0;
 	case RUSAGE_THREAD:
 		thread_times(thread_current(), &in_user, &in_system);
-		rusage_from_times(in_user, in_system, usage);
-		add_switches(thread_current(), usage);
+		add_thread(thread_current(), &counts);
+		rusage_from(in_user, in_system, &counts, usage);
 		return 0;
 	case RUSAGE_SELF:
 		process_times(process, &in_user, &in_system);
-		rusage_from_times(in_user, in_system, usage);
 		state = tree_lock();
+		counts = process->dead_counts;
 		process_for_each_thread(user, process)
-			add_switches(user->thread, usage);
+			add_thread(user->thread, &counts);
 		tree_unlock(state);
+		rusage_from(in_user, in_system, &counts, usage);
 		add_memory(usage);
 		return 0;
 	default:

@@ -17,7 +17,9 @@ struct resource_usage {
 
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
 
-/* From times in ns alone, as wait4(2) has them. */
-void rusage_from_times(u64 user, u64 system, struct resource_usage *usage);
+struct usage_counts;
+/* From times in ns and @counts, as wait4(2) has them. */
+void rusage_from(u64 user, u64 system, const struct usage_counts *counts,
+		 struct resource_usage *usage);
 /* getrusage(2) of the current process: 0 or -EINVAL. */
 int rusage_current(int who, struct resource_usage *usage);

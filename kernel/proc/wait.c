@@ -56,6 +56,13 @@ static bool is_wanted(struct process *child, int which, s32 id, u32 options)
 	return options & __WALL || (child->exit_signal != SIGCHLD) == !!(options & __WCLONE);
 }
 
+static void add_counts(struct usage_counts *to, const struct usage_counts *counts)
+{
+	to->faults += counts->faults;
+	to->voluntary += counts->voluntary;
+	to->involuntary += counts->involuntary;
+}
+
 static void fill(struct wait_result *result, struct process *child, int code, int status)
 {
 	result->pid = child->id->number;
@@ -63,6 +70,8 @@ static void fill(struct wait_result *result, struct process *child, int code, in
 	result->code = code;
 	result->status = status;
 	fill_times(child, &result->user_time, &result->system_time);
+	result->counts = child->dead_counts;
+	add_counts(&result->counts, &child->children_counts);
 }
 
 /* A zombie is the waiter's for good unless WNOWAIT; its times count as its parent's children's. */
@@ -76,6 +85,7 @@ static void reap_locked(struct process *self, struct process *child, u32 options
 		return;
 	self->children_user += result->user_time;
 	self->children_system += result->system_time;
+	add_counts(&self->children_counts, &result->counts);
 	process_unlink_locked(child);
 	*reaped = child;
 }

@@ -9,7 +9,7 @@
  *
  * A requeued waiter belongs to another bucket: waiter->bucket changes only with both locks held,
  * and a waiter that leaves takes the lock of the bucket that it finds there and looks again
- * (leave()). It takes it even after it was woken, so that the waker is done with its stack.
+ * (futex_leave()). It takes it even after it was woken, so that the waker is done with its stack.
  */
 #include <arch/user.h>
 #include <boot/initcall.h>
@@ -17,7 +17,7 @@
 #include <lib/hash.h>
 #include <mm/space.h>
 #include <sched/cpu.h>
-#include <sched/futex.h>
+#include <sched/futex_internal.h>
 #include <sched/timer.h>
 
 /* linux/futex.h */
@@ -57,15 +57,6 @@ struct bucket {
 	struct list_node waiters; /* [lock] in order of arrival */
 } __aligned_to(64);
 
-struct futex_waiter {
-	struct list_node link; /* [bucket->lock] */
-	struct bucket *bucket; /* [bucket->lock; atomic read] */
-	struct futex_key key;  /* [bucket->lock] with a reference on its object */
-	struct thread *thread; /* [const] */
-	u32 bitset;	       /* [const] */
-	bool woken;	       /* [bucket->lock; atomic read] off the list */
-};
-
 static struct bucket buckets[1 << BUCKET_BITS];
 
 static int futex_start(void)
@@ -102,13 +93,13 @@ static bool key_equal(const struct futex_key *a, const struct futex_key *b)
 	return a->base == b->base && a->offset == b->offset && a->object == b->object;
 }
 
-static void key_put(struct futex_key *key)
+void futex_key_put(struct futex_key *key)
 {
 	if (key->object)
 		object_put(key->object);
 }
 
-static int key_get(vaddr_t address, bool shared, struct futex_key *key)
+int futex_key_get(vaddr_t address, bool shared, struct futex_key *key)
 {
 	if (address & 3)
 		return -EINVAL;
@@ -153,8 +144,7 @@ static s32 wake_matching(struct bucket *bucket, const struct futex_key *key, s32
 	return woken;
 }
 
-/* True: it had been woken, whatever else happened. */
-static bool leave(struct futex_waiter *waiter)
+bool futex_leave(struct futex_waiter *waiter)
 {
 	for (;;) {
 		struct bucket *bucket = read_acquire(&waiter->bucket);
@@ -172,11 +162,11 @@ static bool leave(struct futex_waiter *waiter)
 }
 
 /*
- * With the waiter in its bucket: 0, or -errno and it is not. It joins before it looks at the word, with a barrier
+ * It joins before it looks at the word, with a barrier
  * between: a waker that changes the word and then finds the bucket empty without its lock (futex_wake) was
  * early enough for the change to be seen here.
  */
-static int join(struct futex_waiter *waiter, vaddr_t address, u32 expected)
+int futex_join(struct futex_waiter *waiter, vaddr_t address, u32 expected)
 {
 	struct bucket *bucket = bucket_of(&waiter->key);
 	u32 value;
@@ -209,17 +199,17 @@ static long futex_wait(vaddr_t address, bool shared, u32 expected, u64 deadline,
 
 	if (!bitset)
 		return -EINVAL;
-	error = key_get(address, shared, &waiter.key);
+	error = futex_key_get(address, shared, &waiter.key);
 	if (error)
 		return error;
-	error = join(&waiter, address, expected);
+	error = futex_join(&waiter, address, expected);
 	if (!error) {
 		while (!error && !read_acquire(&waiter.woken))
 			error = thread_block(deadline, WAIT_INTERRUPTIBLE);
-		if (leave(&waiter))
+		if (futex_leave(&waiter))
 			error = 0;
 	}
-	key_put(&waiter.key);
+	futex_key_put(&waiter.key);
 	/*
 	 * Linux restarts a wait with a time-out when no handler ran, and says EINTR after one. A
 	 * relative time-out begins anew then, which Linux avoids through restart_syscall().
@@ -239,7 +229,7 @@ static long futex_wake(vaddr_t address, bool shared, s32 count, u32 bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	error = key_get(address, shared, &key);
+	error = futex_key_get(address, shared, &key);
 	if (error)
 		return error;
 	bucket = bucket_of(&key);
@@ -251,7 +241,7 @@ static long futex_wake(vaddr_t address, bool shared, s32 count, u32 bitset)
 		spin_unlock(&bucket->lock);
 		cpus_kick(kicks);
 	}
-	key_put(&key);
+	futex_key_put(&key);
 	return woken;
 }
 
@@ -265,7 +255,7 @@ static void requeue(struct futex_waiter *waiter, const struct futex_key *key, st
 	list_add_tail(&to->waiters, &waiter->link);
 	if (key->object)
 		object_get(key->object);
-	key_put(&waiter->key);
+	futex_key_put(&waiter->key);
 	waiter->key = *key;
 	store_release(&waiter->bucket, to);
 }
@@ -329,16 +319,16 @@ static long futex_requeue(vaddr_t from, vaddr_t to, bool shared, s32 wake_count,
 
 	if (wake_count < 0 || requeue_count < 0)
 		return -EINVAL;
-	result = key_get(from, shared, &from_key);
+	result = futex_key_get(from, shared, &from_key);
 	if (result)
 		return result;
-	result = key_get(to, shared, &to_key);
+	result = futex_key_get(to, shared, &to_key);
 	if (!result) {
 		result =
 			requeue_keys(&from_key, &to_key, from, expected, wake_count, requeue_count);
-		key_put(&to_key);
+		futex_key_put(&to_key);
 	}
-	key_put(&from_key);
+	futex_key_put(&from_key);
 	return result;
 }
 
@@ -460,20 +450,19 @@ static long futex_wake_op(vaddr_t address, vaddr_t address2, bool shared, u32 en
 
 	if (compare(encoded, 0) < 0 || operate(encoded, 0, &unused) < 0)
 		return -ENOSYS;
-	result = key_get(address, shared, &key);
+	result = futex_key_get(address, shared, &key);
 	if (result)
 		return result;
-	result = key_get(address2, shared, &key2);
+	result = futex_key_get(address2, shared, &key2);
 	if (!result) {
 		result = wake_op_keys(&key, &key2, address2, encoded, count, count2);
-		key_put(&key2);
+		futex_key_put(&key2);
 	}
-	key_put(&key);
+	futex_key_put(&key);
 	return result;
 }
 
-/* From an absolute time of CLOCK_REALTIME to one of time_now(). */
-static u64 from_realtime(u64 deadline)
+u64 futex_deadline_from_realtime(u64 deadline)
 {
 	s64 offset = time_realtime_offset();
 
@@ -491,7 +480,7 @@ long futex_operate(vaddr_t address, int operation, u32 value, u64 deadline, u32 
 	if (operation & FUTEX_CLOCK_REALTIME) {
 		if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET)
 			return -ENOSYS;
-		deadline = from_realtime(deadline);
+		deadline = futex_deadline_from_realtime(deadline);
 	}
 	switch (command) {
 	case FUTEX_WAIT:
