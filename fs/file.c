@@ -93,32 +93,39 @@ static bool position_fits(const struct io_iterator *iterator, const s64 *positio
 	return !position || (*position >= 0 && iterator->left <= (u64)(INT64_MAX - *position));
 }
 
+/* While someone watches something: fs/notify.h. */
+static ssize_t transfer_and_tell(struct file *file, struct io_iterator *iterator, s64 *position,
+				 bool write)
+{
+	const struct file_operations *operations = file->operations;
+	ssize_t result = write ? operations->write(file, iterator, position)
+			       : operations->read(file, iterator, position);
+
+	if (result > 0)
+		notify_file(file, write ? IN_MODIFY : IN_ACCESS);
+	return result;
+}
+
 ssize_t file_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
-	ssize_t result;
-
 	if (!file_readable(file))
 		return -EBADF;
 	if (!file->operations->read || !position_fits(iterator, position))
 		return -EINVAL;
-	result = file->operations->read(file, iterator, position);
-	if (result > 0)
-		notify_file(file, IN_ACCESS);
-	return result;
+	if (notify_wanted())
+		return transfer_and_tell(file, iterator, position, false);
+	return file->operations->read(file, iterator, position);
 }
 
 ssize_t file_write(struct file *file, struct io_iterator *iterator, s64 *position)
 {
-	ssize_t result;
-
 	if (!file_writable(file))
 		return -EBADF;
 	if (!file->operations->write || !position_fits(iterator, position))
 		return -EINVAL;
-	result = file->operations->write(file, iterator, position);
-	if (result > 0)
-		notify_file(file, IN_MODIFY);
-	return result;
+	if (notify_wanted())
+		return transfer_and_tell(file, iterator, position, true);
+	return file->operations->write(file, iterator, position);
 }
 
 /* A file that several descriptors or threads have keeps its position under a lock. */

@@ -359,12 +359,15 @@ long posix_timer_overrun(s32 number)
 }
 
 /* [signal] Nothing of it happens any more once timer_stop_sync() has returned. */
-static void unlink_locked(struct posix_timer *timer)
+static void unlink_locked(struct posix_timer *timer, bool keep_signal)
 {
 	timer->deadline = 0;
 	list_remove(&timer->link);
-	signal_forget_locked(timer->process, &timer->signal);
 	signal_unreserve_locked(timer->process);
+	if (keep_signal)
+		signal_detach_locked(timer->process, &timer->signal);
+	else
+		signal_forget_locked(timer->process, &timer->signal);
 }
 
 static void finish(struct posix_timer *timer)
@@ -380,7 +383,7 @@ int posix_timer_delete(s32 number)
 	struct posix_timer *timer = find_locked(number);
 
 	if (timer)
-		unlink_locked(timer);
+		unlink_locked(timer, true);
 	signal_unlock(process, state);
 	if (!timer)
 		return -EINVAL;
@@ -398,7 +401,7 @@ void posix_timers_delete_all(void)
 		state = signal_lock(process);
 		timer = list_first_entry_or_null(&process->posix_timers, struct posix_timer, link);
 		if (timer)
-			unlink_locked(timer);
+			unlink_locked(timer, false);
 		signal_unlock(process, state);
 		if (!timer)
 			return;

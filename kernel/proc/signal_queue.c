@@ -55,7 +55,9 @@ int signal_enqueue_locked(struct process *process, struct signal_queue *queue,
 	queue->set |= bit;
 	if (!pending)
 		return 0;
-	*pending = (struct pending_signal){ .queue = queue, .info = *info };
+	pending->queue = queue;
+	pending->info = *info;
+	pending->timer = NULL;
 	list_add_tail(&queue->entries, &pending->link);
 	return 0;
 }
@@ -136,4 +138,23 @@ void signal_forget_locked(struct process *process, struct pending_signal *prepar
 			return;
 	}
 	queue->set &= ~SIGNAL_BIT(prepared->info.signo);
+}
+
+void signal_detach_locked(struct process *process, struct pending_signal *prepared)
+{
+	struct pending_signal *pending;
+
+	if (!prepared->queue)
+		return;
+	pending = slab_alloc(&pending_cache);
+	if (!pending || !signal_reserve_locked(process)) {
+		if (pending)
+			slab_free(&pending_cache, pending);
+		signal_forget_locked(process, prepared);
+		return;
+	}
+	*pending = *prepared;
+	pending->timer = NULL;
+	list_replace(&prepared->link, &pending->link);
+	prepared->queue = NULL;
 }

@@ -74,6 +74,8 @@ struct pending_signal {
 void signal_enqueue_prepared_locked(struct signal_queue *queue, struct pending_signal *prepared);
 /* Take @prepared off its queue, if it is on one. */
 void signal_forget_locked(struct process *process, struct pending_signal *prepared);
+/* A pending @prepared becomes an object of its own, or goes when there is none. */
+void signal_detach_locked(struct process *process, struct pending_signal *prepared);
 /* Room for one signal of RLIMIT_SIGPENDING: false when there is none; and back. */
 bool signal_reserve_locked(struct process *process);
 void signal_unreserve_locked(struct process *process);

@@ -95,8 +95,8 @@ static void cancel_opposite_locked(struct process *process, int signo)
 }
 
 /* Is @signo to become pending? */
-static bool begin_send_locked(struct process *process, struct user_thread *user, int signo,
-			      bool force)
+static __force_inline bool begin_send_locked(struct process *process, struct user_thread *user,
+					     int signo, bool force)
 {
 	if (process->state != PROCESS_ALIVE || !process->thread_count || process->exiting)
 		return false;
@@ -105,8 +105,8 @@ static bool begin_send_locked(struct process *process, struct user_thread *user,
 }
 
 /* It is pending now: somebody may have to act on it. */
-static void finish_send_locked(struct process *process, struct user_thread *user, int signo,
-			       bool force)
+static __force_inline void finish_send_locked(struct process *process, struct user_thread *user,
+					      int signo, bool force)
 {
 	wait_wake_all(&process->signal_wait);
 	if (!user)

@@ -77,7 +77,8 @@ FORMAT(6)
 FORMAT(7)
 FORMAT(8)
 FORMAT(9)
-FORMAT(10) FORMAT(11)
+FORMAT(10)
+FORMAT(11)
 
 	int main(int count, char **arguments)
 {
