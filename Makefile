@@ -229,7 +229,7 @@ test-interleave:
 # What make test does in a bounded form, to the end.
 test-long:
 	@scripts/setup test
-	@tests/interleave/run --complete --seconds 1800
+	@tests/interleave/run --complete --seconds 120
 
 test-system: user kernel
 	@scripts/setup test

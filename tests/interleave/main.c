@@ -14,7 +14,7 @@
 #include "scenarios.h"
 #include "state.h"
 
-enum { JOBS_MAX = 16, BOUND_MAX = 4 };
+enum { JOBS_MAX = 16, BOUND_MAX = 4, PREEMPTIONS_MAX = 12 };
 
 static struct options {
 	bool complete, trace;
@@ -78,34 +78,63 @@ static void print_counterexample(const struct scenario *scenario)
 	printf("    again: tests/interleave/run --scenario %s --trace\n", scenario->name);
 }
 
+/*
+ * The widest search that fits into the time: all interleavings, or with as many preemptions per run as
+ * can be done to the end. *@bound: how many, or -1.
+ */
+static struct search_result search_widely(const struct scenario *scenario, int *bound)
+{
+	struct search_result widest = { 0 }, result = result_of(scenario, -1);
+
+	*bound = -1;
+	if (result.complete || result.found)
+		return result;
+	for (int next = options.preemptions; next < PREEMPTIONS_MAX; next++) {
+		result = result_of(scenario, next);
+		if (!result.complete && !result.found)
+			break;
+		widest = result;
+		*bound = next;
+		if (result.found)
+			break;
+	}
+	return widest;
+}
+
+static void print_result(const struct scenario *scenario, const struct search_result *result,
+			 int bound)
+{
+	char extent[60] = "every interleaving";
+
+	if (bound >= 0)
+		snprintf(extent, sizeof(extent), "up to %d preemptions", bound);
+	if (!result->complete && !result->found)
+		strcpy(extent, "stopped for time");
+	printf("%s %-24s %9lu states %10lu steps %8lu runs %7.1f s  (%s)\n",
+	       result->found ? "not ok" : "ok", scenario->name, (unsigned long)result->states,
+	       (unsigned long)result->steps, (unsigned long)result->runs, result->seconds, extent);
+}
+
 static int run_scenario(const struct scenario *scenario)
 {
-	int bound = options.complete ? -1 : options.preemptions;
+	int bound = options.preemptions;
 	struct search_result result;
-	const char *extent = "every interleaving";
-	char text[60];
 
 	if (!prepare(scenario))
 		return 1;
-	result = result_of(scenario, bound);
-	if (bound >= 0) {
-		snprintf(text, sizeof(text), "up to %d preemptions", bound);
-		extent = text;
-	}
-	if (!result.complete && !result.found)
-		extent = "stopped for time";
-	printf("%s %-18s %9lu states %10lu steps %8lu runs %7.1f s  (%s)\n",
-	       result.found ? "not ok" : "ok", scenario->name, (unsigned long)result.states,
-	       (unsigned long)result.steps, (unsigned long)result.runs, result.seconds, extent);
+	if (options.complete)
+		result = search_widely(scenario, &bound);
+	else
+		result = result_of(scenario, bound);
+	print_result(scenario, &result, bound);
 	if (!result.found)
 		return 0;
 	/* Again with as few preemptions as will do: easier to read. */
 	for (bound = 0; bound < BOUND_MAX; bound++) {
-		result = result_of(scenario, bound);
-		if (result.found)
+		if (result_of(scenario, bound).found)
 			break;
 	}
-	if (!result.found)
+	if (bound == BOUND_MAX)
 		result_of(scenario, -1);
 	print_counterexample(scenario);
 	return 1;

@@ -20,6 +20,8 @@ static inline vaddr_t address_of(unsigned page)
 void make_space(unsigned number, unsigned cpus);
 /* Anonymous private memory. */
 void map_private(unsigned number, unsigned page, unsigned count, unsigned prot);
+/* A stack of one page that may grow down to page @grows_to. */
+void map_stack(unsigned number, unsigned page, unsigned grows_to);
 /* Memory object @object of @pages pages; page n is full of 10 + n. */
 void make_object(unsigned object, unsigned pages);
 void make_object_with(unsigned object, unsigned pages, const struct object_operations *operations);
@@ -54,6 +56,12 @@ void map_over(unsigned page);
 void protect(unsigned page, unsigned prot);
 /* mremap: the private page @from goes to @to, which is not mapped. */
 void move(unsigned from, unsigned to);
+/* The same, but @from stays and reads as zeros. */
+void move_keeping(unsigned from, unsigned to);
+/* madvise(MADV_DONTNEED) of private anonymous memory. */
+void drop_page(unsigned page);
+/* As process_vm_readv(2) from space @number. */
+void foreign_read(unsigned number, unsigned page);
 /* The object's pages from @pages on go. */
 void truncate_object(unsigned object, unsigned pages);
 /* It grows again; the file has other contents now. */
@@ -73,6 +81,8 @@ void leave_space(void);
 void exec_to(unsigned space, u8 value);
 /* Any other call: its name, for the trace; and a page of an object that it writes. */
 void call(const char *name);
+/* "1 or 7", for messages. */
+const char *values_text(u32 values);
 void object_value(unsigned object, unsigned page, u8 value);
 void signal_flag(unsigned flag);
 void wait_for(unsigned flag);

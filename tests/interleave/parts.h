@@ -75,6 +75,13 @@ static inline void truncates(void)
 	try_load(0);
 }
 
+/* What is read then may be older than what was written: a sibling throws the page away. */
+static inline void writes_freely(void)
+{
+	store(0, 1);
+	try_load(0);
+}
+
 static inline void does_nothing(void)
 {
 }

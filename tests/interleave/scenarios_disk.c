@@ -4,6 +4,7 @@
  */
 #include <mm/object_internal.h>
 #include <mm/reclaim.h>
+#include <mm/shown.h>
 #include <mm/slab.h>
 
 #include "parts.h"
@@ -191,6 +192,55 @@ static void reclaim_dirty(void)
 	store_on(2, 0, 7);
 }
 
+/* ---- a screen that must be told: kernel/mm/shown.h ---- */
+
+static u32 told, screen;
+
+static void screen_told(struct memory_object *object, u64 index)
+{
+	told = 1;
+}
+
+static const struct object_operations screen_operations = {
+	.dirtied = screen_told,
+	.release = disk_released,
+};
+
+static void refreshes(void)
+{
+	struct frame *frame;
+
+	for (unsigned i = 0; i < 2; i++) {
+		call("refresh");
+		told = 0;
+		object_clean_pages(machine.objects[0], 0, 0);
+		frame = radix_lookup(&machine.objects[0]->pages, 0);
+		step(STEP_COPY, frame_data(frame));
+		screen = *(u8 *)frame_data(frame);
+	}
+}
+
+static void screen_shown(void)
+{
+	make_object_with(0, 1, &screen_operations);
+	machine.object_pages[0][0].values = 1 << 0;
+	machine.objects[0]->shown = true;
+	make_space(0, 3);
+	map_object(0, 0, 1, RW, true, 0);
+	threads(refreshes, writes_1, writes_2);
+	for (unsigned cpu = 3; cpu--;)
+		store_on(cpu, 0, 7);
+}
+
+static void screen_check(void)
+{
+	struct frame *frame = radix_lookup(&machine.objects[0]->pages, 0);
+
+	if (!told && screen != *(u8 *)frame_data(frame))
+		violation("the screen shows %u, the program drew %u, and nobody told", screen,
+			  *(u8 *)frame_data(frame));
+}
+
 /* What was written last is on the disk, or on its way there. */
 static void disk_check(void)
 {
@@ -206,8 +256,8 @@ static void disk_check(void)
 		if (frame && *(u8 *)frame_data(frame) != machine.disk[i])
 			violation("page %u is clean and not what the disk has", i);
 		if (!(values >> machine.disk[i] & 1))
-			violation("page %u of the disk is %u; it should be of the set %x", i,
-				  machine.disk[i], values);
+			violation("page %u of the disk is %u; it should be %s", i, machine.disk[i],
+				  values_text(values));
 	}
 }
 
@@ -226,5 +276,6 @@ const struct scenario disk_scenarios[] = {
 	{ "disk-reclaim-shared", "reclaim of a page in use", reclaim_shared, DISK },
 	{ "disk-reclaim-private", "the same, private: copies are made", reclaim_private, DISK },
 	{ "disk-reclaim-dirty", "reclaim, fsync and a write", reclaim_dirty, DISK },
+	{ "screen", "drawing while a screen is refreshed", screen_shown, screen_check },
 	{ 0 },
 };

@@ -131,6 +131,90 @@ static void move_and_fork(void)
 	child_thread(3, tries_both, 1);
 }
 
+static void drops(void)
+{
+	drop_page(0);
+	load(0);
+	store(0, 3);
+	load(0);
+}
+
+static void drop_owned(void)
+{
+	written_page(drops, writes_freely, reads);
+}
+
+static void drop_shared(void)
+{
+	shared_page(drops, writes_freely, reads, reads_and_writes);
+}
+
+static void drop_and_fork(void)
+{
+	written_page(drops, forks, writes_freely);
+	child_thread(3, reads, 1);
+}
+
+static void moves_keeping(void)
+{
+	move_keeping(0, 1);
+	load(1);
+	load(0);
+}
+
+static void move_kept(void)
+{
+	shared_page(moves_keeping, writes_freely, tries_page_1, reads_and_writes);
+}
+
+static void touches_3(void)
+{
+	store(3, 3);
+	load(3);
+}
+
+static void touches_2(void)
+{
+	store(2, 2);
+	load(2);
+}
+
+static void forks_stack(void)
+{
+	fork_to(3);
+	load(2);
+}
+
+static void reads_page_2(void)
+{
+	load(2);
+	load(2);
+}
+
+static void stack(void)
+{
+	make_space(0, 3);
+	map_stack(0, 4, 2);
+	threads(touches_3, touches_2, forks_stack);
+	child_thread(3, reads_page_2, 1);
+}
+
+static void reads_parent(void)
+{
+	foreign_read(0, 0);
+	foreign_read(0, 0);
+}
+
+static void foreign_and_unmap(void)
+{
+	shared_page(unmaps, tries_to_write, NULL, reads_parent);
+}
+
+static void foreign_and_write(void)
+{
+	shared_page(writes_1, writes_2, NULL, reads_parent);
+}
+
 static void execs(void)
 {
 	exec_to(2, 4);
@@ -210,6 +294,13 @@ const struct scenario map_scenarios[] = {
 	{ "move-owned", "mremap while siblings use both places", move_owned },
 	{ "move-shared", "the same for a page that a child shares", move_shared },
 	{ "move-fork", "mremap and fork at once", move_and_fork },
+	{ "drop-owned", "madvise(DONTNEED) while siblings write and read", drop_owned },
+	{ "drop-shared", "the same for a page that a child shares", drop_shared },
+	{ "drop-fork", "madvise(DONTNEED), fork and a write", drop_and_fork },
+	{ "move-keep", "mremap(DONTUNMAP) of a page that a child shares", move_kept },
+	{ "stack", "two pages of a stack at once, and fork", stack },
+	{ "foreign-unmap", "process_vm_readv of a page that is unmapped", foreign_and_unmap },
+	{ "foreign-write", "process_vm_readv of a page that is copied", foreign_and_write },
 	{ "exec", "exec by one of three threads while a child writes", exec },
 	{ "join", "a CPU begins to run the space during munmap", join },
 	{ "forced-write", "a debugger writes while rights change", forced },
