@@ -80,7 +80,7 @@ FORMAT(9)
 FORMAT(10)
 FORMAT(11)
 
-	int main(int count, char **arguments)
+int main(int count, char **arguments)
 {
 	ext4_register();
 	check_random_seed();

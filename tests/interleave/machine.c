@@ -17,7 +17,7 @@
 
 #include "state.h"
 
-enum { RAM_PAGES = 320, HANG_SECONDS = 2 };
+enum { RAM_PAGES = 256, HANG_SECONDS = 2 };
 
 struct cpu cpus[CPU_MAX];
 unsigned cpu_count = HOST_CPUS;

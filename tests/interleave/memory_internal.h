@@ -45,3 +45,5 @@ void change_end(unsigned number, unsigned page, u32 values, enum right read, enu
 
 /* process_calls.c: the space has no threads any more. */
 void take_down(struct machine_space *left);
+/* The last part of exec: @space, as number @number, takes the place of the current thread's. */
+void enter_image(unsigned number, struct space *space);

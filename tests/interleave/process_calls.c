@@ -133,24 +133,30 @@ void thread_joining(unsigned number, void (*run)(void), unsigned space)
 	machine.threads[number].child = true;
 }
 
-void exec_to(unsigned space, u8 value)
+void enter_image(unsigned number, struct space *space)
 {
 	struct machine_space *old = &machine.spaces[self()->space];
 	unsigned long irq;
 
-	begin("exec", 0);
-	make_space_only(space);
-	map_private(space, 0, 1, RW);
-	if (space_write(space_of(space), BASE, &value, 1, false) != 1)
-		violation("exec cannot write its stack");
-	machine.spaces[space].pages[0].values = 1u << value;
 	/* The other threads have left. */
 	step(STEP_WAIT, &machine.flags[0]);
+	machine.spaces[number].space = space;
 	irq = irq_save();
-	mmu_switch(&space_of(space)->mmu);
+	mmu_switch(&space->mmu);
 	irq_restore(irq);
 	old->threads = 0;
-	self()->space = space;
-	machine.spaces[space].threads = 1;
+	self()->space = number;
+	machine.spaces[number].threads = 1;
 	take_down(old);
+}
+
+void exec_to(unsigned number, u8 value)
+{
+	begin("exec", 0);
+	make_space_only(number);
+	map_private(number, 0, 1, RW);
+	if (space_write(space_of(number), BASE, &value, 1, false) != 1)
+		violation("exec cannot write its stack");
+	machine.spaces[number].pages[0].values = 1u << value;
+	enter_image(number, space_of(number));
 }

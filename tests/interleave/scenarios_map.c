@@ -1,5 +1,6 @@
 /* munmap, mmap, mprotect, mremap, exec, debuggers, futexes. */
 #include "parts.h"
+#include "program.h"
 
 static void unmap_owned(void)
 {
@@ -228,6 +229,31 @@ static void exec(void)
 	shared_page(execs, writes_1, reads, reads_and_writes);
 }
 
+static void execs_program(void)
+{
+	static const struct page shown = { .values = 1 << 11, .read = MAY, .write = MAY };
+
+	machine.spaces[2].pages[0] = shown;
+	if (exec_program(2)) {
+		load(0);
+		return;
+	}
+	try_load(0);
+	if (try_store(0, 5))
+		load(0);
+}
+
+static void truncates_program(void)
+{
+	truncate_object(1, 1);
+}
+
+static void exec_image(void)
+{
+	make_program(1);
+	shared_page(execs_program, writes_1, truncates_program, reads_and_writes);
+}
+
 static void join(void)
 {
 	make_space(0, 2);
@@ -302,6 +328,7 @@ const struct scenario map_scenarios[] = {
 	{ "foreign-unmap", "process_vm_readv of a page that is unmapped", foreign_and_unmap },
 	{ "foreign-write", "process_vm_readv of a page that is copied", foreign_and_write },
 	{ "exec", "exec by one of three threads while a child writes", exec },
+	{ "exec-image", "the kernel's image builder, while the program is truncated", exec_image },
 	{ "join", "a CPU begins to run the space during munmap", join },
 	{ "forced-write", "a debugger writes while rights change", forced },
 	{ "futex-key", "a futex in a page that copy-on-write moves", futex_key },
