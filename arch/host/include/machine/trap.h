@@ -36,6 +36,11 @@ static inline vaddr_t trap_stack(const struct trap_frame *frame)
 	return frame->stack;
 }
 
+static inline void trap_set_pc(struct trap_frame *frame, vaddr_t pc)
+{
+	frame->pc = pc;
+}
+
 static inline void trap_set_stack(struct trap_frame *frame, vaddr_t stack)
 {
 	frame->stack = stack;
