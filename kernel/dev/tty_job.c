@@ -69,6 +69,7 @@ static void set_terminal(struct process *process, struct terminal *terminal)
 	unsigned long state = spin_lock_irqsave(&process_tree_lock);
 
 	process->terminal = terminal;
+	process->hangup_group = 0;
 	spin_unlock_irqrestore(&process_tree_lock, state);
 }
 

@@ -89,7 +89,11 @@ static int wait_for_packet(struct unix_socket *socket, u64 deadline)
 		return 1;
 	if (!deadline)
 		return -EAGAIN;
-	wait_begin_exclusive(&socket->read_wait, &waiter);
+	/* A stream's reader may leave some for others, who would not be woken again for it. */
+	if (socket->type == SOCK_STREAM)
+		wait_begin(&socket->read_wait, &waiter);
+	else
+		wait_begin_exclusive(&socket->read_wait, &waiter);
 	while (!READ_ONCE(socket->first) && !error &&
 	       !(READ_ONCE(socket->shutdown) & SHUTDOWN_RECEIVE) && !READ_ONCE(socket->error))
 		error = wait_sleep(&waiter, deadline, WAIT_INTERRUPTIBLE);

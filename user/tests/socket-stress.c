@@ -215,6 +215,36 @@ static void test_stream(void)
 	close(stream[1]);
 }
 
+/* What one reader leaves is there for another, who sleeps. */
+static void *small_reader(void *argument)
+{
+	char byte;
+	CHECK_EQ(read(stream[1], &byte, 1), 1);
+	(*(_Atomic int *)argument)++;
+	sleep_ms(100);
+	return NULL;
+}
+
+static void test_leave(void)
+{
+	pthread_t readers[4];
+	_Atomic int done = 0;
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, stream));
+	for (int i = 0; i < 4; i++)
+		REQUIRE(pthread_create(&readers[i], NULL, small_reader, &done) == 0);
+	sleep_ms(50);
+	CHECK_EQ(write(stream[0], "four", 4), 4);
+	for (int i = 0; i < 2000 && done < 4; i++)
+		sleep_ms(1);
+	CHECK_EQ(done, 4);
+	if (done < 4)
+		shutdown(stream[0], SHUT_WR);
+	for (int i = 0; i < 4; i++)
+		pthread_join(readers[i], NULL);
+	close(stream[0]);
+	close(stream[1]);
+}
+
 /* ---- processes that come to one server, each with a question ---- */
 
 static void client_run(int index)
@@ -273,6 +303,7 @@ static void test_server(void)
 static const struct check_case cases[] = {
 	{ "random", test_random },
 	{ "stream", test_stream },
+	{ "leave", test_leave },
 	{ "server", test_server },
 };
 
