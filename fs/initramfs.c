@@ -5,6 +5,7 @@
 #include <debug/panic.h>
 #include <fs/file.h>
 #include <fs/initramfs.h>
+#include <fs/root.h>
 #include <lib/cpio.h>
 #include <lib/err.h>
 #include <lib/inflate.h>
@@ -313,8 +314,12 @@ void initramfs_unpack(void)
 	struct unpack *unpack;
 
 	make_console();
+	if (start >= end && root_is_named())
+		return;
 	if (start >= end)
-		boot_failure("no initramfs: give one with -initrd, or /chosen/linux,initrd-start");
+		boot_failure(
+			"no initramfs: give one with -initrd, or /chosen/linux,initrd-start, or a "
+			"disk with root=");
 	unpack = kzalloc(sizeof(*unpack));
 	if (!unpack)
 		boot_failure("initramfs: no memory to unpack it");

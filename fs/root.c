@@ -127,6 +127,11 @@ static const char *reason(int error)
 	}
 }
 
+bool root_is_named(void)
+{
+	return root_name != NULL;
+}
+
 static void wait_for_device(void)
 {
 	struct block_device *device;

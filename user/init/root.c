@@ -1,11 +1,13 @@
 #include "init.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,8 +66,18 @@ static void move(const char *name)
 		init_say("init: %s in the new root: %s", name, strerror(errno));
 }
 
+/* The kernel left it to us: the root is still the memory that the initramfs was unpacked to. */
+static bool root_is_memory(void)
+{
+	struct statfs root;
+
+	return !statfs("/", &root) && (root.f_type == TMPFS_MAGIC || root.f_type == RAMFS_MAGIC);
+}
+
 void root_change(void)
 {
+	if (!root_is_memory())
+		return;
 	char *line = file_read("/proc/cmdline", NULL);
 	char *device = line ? command_line_value(line, "root") : NULL;
 	if (!device) {
