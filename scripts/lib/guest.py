@@ -100,8 +100,11 @@ def drive_words(options):
         if '4k' in marks:
             device += ',logical_block_size=4096,physical_block_size=4096'
         words += ['-drive', drive, '-device', device]
-    if words and not options.drive_pci:
+    if options.drive and not options.drive_pci:
         words += ['-global', 'virtio-mmio.force-legacy=false']
+    for number, text in enumerate(options.sd):
+        words += ['-device', 'sdhci-pci', '-device', f'sd-card,drive=sd{number}', '-drive',
+                  f'if=none,id=sd{number},format=raw,file={qemu_escape(text)}']
     return words
 
 

@@ -1,4 +1,5 @@
 """SD cards: each board's image against what its firmware wants, and the whole chain where QEMU has the board."""
+import hashlib
 import os
 import subprocess
 import sys
@@ -130,6 +131,39 @@ class ChainTest(TerminalTest):
         return wrong
 
 
+class SdTest(Test):
+    """A program's work on an SD card behind sdhci-pci; @after looks at the image."""
+
+    def __init__(self, name, program, after=None, **more):
+        super().__init__('card-sd-' + name, program, linux=False, seconds=120, **more)
+        self.after = after
+        self.image = os.path.join(CARDS, f'sd-{name}.img')
+
+    def command(self, kernel, report=None):
+        self.options = ['--sd', self.image]
+        return super().command(kernel, report)
+
+    def run(self, kernel, selene):
+        os.makedirs(CARDS, exist_ok=True)
+        with open(self.image, 'wb') as stream:
+            stream.write(SD_DATA)
+        result = harness.test_run(self, kernel, selene)
+        if self.after and not result.failed:
+            with open(self.image, 'rb') as stream:
+                wrong = self.after(stream)
+            result = harness.finished(self, kernel, Result(), wrong)
+        return result
+
+
+SD_BLOCKS = 8192	# 4 MiB: a card whose addresses are in bytes
+SD_DATA = b''.join(block.to_bytes(8, 'little') * 64 for block in range(SD_BLOCKS))
+
+
+def zeros_written(stream):
+    expected = SD_DATA[:1 << 20] + bytes(1 << 20) + SD_DATA[2 << 20:]
+    return [] if stream.read() == expected else ['  1 MiB of zeros expected at 1 MiB, and nothing else changed']
+
+
 SPL = boards.BOARDS['visionfive2'].firmware[0].first * boards.SECTOR
 BOOT = boards.BOARDS['virt'].boot_first * boards.SECTOR
 
@@ -137,6 +171,10 @@ TESTS = [CardTest(board) for board in sorted(boards.BOARDS)] + [
     DamagedCardTest('table', 'virt', overwritten(512 + 40, b'\xff'), 'partition table'),
     DamagedCardTest('spl', 'visionfive2', overwritten(SPL + 0x1000, b'selene'), 'checksum'),
     DamagedCardTest('boot', 'virt', overwritten(BOOT, bytes(512)), 'not ok card kernel'),
+    SdTest('read', 'md5sum /dev/mmcblk0 | cut -c1-32', output=hashlib.md5(SD_DATA).hexdigest().encode() + b'\n'),
+    SdTest('write', 'dd if=/dev/zero of=/dev/mmcblk0 bs=64k seek=16 count=16 conv=notrunc,fsync 2>/dev/null; '
+           'dd if=/dev/mmcblk0 bs=1M skip=1 count=1 2>/dev/null | md5sum | cut -c1-32',
+           output=hashlib.md5(bytes(1 << 20)).hexdigest().encode() + b'\n', after=zeros_written),
     ChainTest('virt'),
     ChainTest('sifive_u'),
 ]
