@@ -1,4 +1,5 @@
 /* A started card as a disk: reading and writing, errors tried again, cards that come and go. */
+#include <arch/cpu.h>
 #include <arch/time.h>
 #include <debug/log.h>
 #include <dev/sd/sd.h>
@@ -7,7 +8,6 @@
 #include <lib/fdt.h>
 #include <lib/printf.h>
 #include <mm/slab.h>
-#include <sched/cpu.h>
 #include <sched/thread.h>
 
 enum { TRIES = 3, MINORS = 8, HOSTS_MAX = 8, SPIN_NS = 20000 };
@@ -248,7 +248,7 @@ static struct sd_card *look_for_card(struct sd_host *host)
 	return card;
 }
 
-static void host_thread(void *argument)
+static void slot_thread(void *argument)
 {
 	struct sd_host *host = argument;
 
@@ -286,7 +286,7 @@ int sd_host_register(struct sd_host *host, const struct fdt_node *node)
 
 	host->index = choose_index(node);
 	mutex_init(&host->lock, RANK_DISK);
-	thread = thread_create(host->name, host_thread, host);
+	thread = thread_create(host->name, slot_thread, host);
 	if (!thread)
 		return -ENOMEM;
 	thread_start(thread);
