@@ -4,10 +4,13 @@
  */
 #include "../../arch/riscv/discover.h"
 #include <arch/mmu.h>
+#include <arch/time.h>
 #include <boot/discover.h>
 #include <boot/memory.h>
 #include <debug/log.h>
 #include <dev/device.h>
+#include <dev/sd/sd.h>
+#include <dev/sd/sdhci.h>
 #include <dev/serial.h>
 #include <mm/slab.h>
 #include <stdarg.h>
@@ -75,6 +78,35 @@ int serial_register(struct serial_port *port, const struct fdt_node *node, const
 	printf("serial: %s %s line %d shift %u width %u%s\n",
 	       fdt_node_name(node->fdt, node->offset), prefix, line, port->shift, port->width,
 	       stdout_node(node));
+	return 0;
+}
+
+int sd_host_register(struct sd_host *host, const struct fdt_node *node)
+{
+	printf("sd: %s lines %u up to %u kHz%s\n", host->name, host->lines_max,
+	       host->clock_max / 1000, host->spi ? ", SPI" : "");
+	return 0;
+}
+
+int sdhci_register(volatile u8 *registers, const char *name, const struct fdt_node *node)
+{
+	printf("sd: %s, standard registers\n", name);
+	return 0;
+}
+
+/* Only transfers would need these. */
+void sd_pause(u64 ns)
+{
+	abort();
+}
+
+void *sd_next_data(struct sd_command *command, u32 size)
+{
+	abort();
+}
+
+u64 time_now(void)
+{
 	return 0;
 }
 
@@ -150,5 +182,6 @@ int main(int argc, char **argv)
 	describe_harts(strtoull(argv[2], NULL, 0));
 	describe_memory(strtoull(argv[3], NULL, 0));
 	device_probe_all(1);
+	device_probe_all(0);
 	return 0;
 }

@@ -14,10 +14,13 @@ import firmware  # noqa: E402
 
 FLAGS = ['-std=gnu11', '-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all',
          '-fno-strict-aliasing', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-Wno-sign-compare',
-         '-Iarch/include', '-Ikernel', '-I.', '-Iarch/host/include']
+         '-Wno-unused-function', '-Iarch/include', '-Ikernel', '-I.', '-Iarch/host/include']
 SOURCES = ['tests/boards/describe.c', 'arch/riscv/discover.c', 'kernel/boot/discover.c',
            'kernel/dev/device.c', 'kernel/dev/ns16550.c', 'kernel/dev/sifive_uart.c',
-           'kernel/lib/fdt*.c', 'kernel/lib/printf.c', 'kernel/lib/format.c', 'kernel/lib/string.c']
+           'kernel/dev/sd/dw_mshc.c', 'kernel/dev/sd/sifive_spi.c', 'kernel/dev/sd/sdhci_cadence.c',
+           'kernel/dev/sd/registers.c',
+           'kernel/lib/fdt*.c', 'kernel/lib/printf.c', 'kernel/lib/format.c', 'kernel/lib/string.c',
+           'kernel/lib/strlcpy.c']
 
 JH7110 = '''\
 timebase: 4000000
@@ -30,7 +33,11 @@ isa: acdfim
 bank: 40000000-{end}
 reserved: 40000000-40300000
 serial: serial@10000000 ttyS line 32 shift 2 width 4 console
+{emmc}
+sd: mmc@16020000 lines 4 up to 100000 kHz
 '''
+SOLDERED = 'log: mmc@16010000: an eMMC or SDIO device, which Selene does not drive'
+SOCKET = 'sd: mmc@16010000 lines 8 up to 100000 kHz'	# for an eMMC module
 FU540 = '''\
 timebase: 1000000
 plic: c000000 lines 53
@@ -43,19 +50,20 @@ bank: 80000000-280000000
 reserved: 80000000-80300000
 serial: serial@10010000 ttySIF line 4 shift 0 width 0 console
 serial: serial@10011000 ttySIF line 5 shift 0 width 0
+sd: spi@10050000 lines 1 up to 20000 kHz, SPI
 '''
 # Name: (tree of Debian's Linux, or (U-Boot package, FIT image, part), start of RAM, what must be found).
 TREES = {
     'visionfive2-1.3b': ('starfive/jh7110-starfive-visionfive-2-v1.3b.dtb', 0x40000000,
-                         'model: StarFive VisionFive 2 v1.3B\n' + JH7110.format(end='140000000')),
+                         'model: StarFive VisionFive 2 v1.3B\n' + JH7110.format(end='140000000', emmc=SOLDERED)),
     'visionfive2-1.2a': ('starfive/jh7110-starfive-visionfive-2-v1.2a.dtb', 0x40000000,
-                         'model: StarFive VisionFive 2 v1.2A\n' + JH7110.format(end='140000000')),
+                         'model: StarFive VisionFive 2 v1.2A\n' + JH7110.format(end='140000000', emmc=SOLDERED)),
     'visionfive2-u-boot': (('u-boot-starfive', 'starfive_visionfive2/u-boot.itb', 2), 0x40000000,
-                           'model: \n' + JH7110.format(end='240000000')),
+                           'model: \n' + JH7110.format(end='240000000', emmc=SOLDERED)),
     'star64': ('starfive/jh7110-pine64-star64.dtb', 0x40000000,
-               'model: Pine64 Star64\n' + JH7110.format(end='140000000')),
+               'model: Pine64 Star64\n' + JH7110.format(end='140000000', emmc=SOCKET)),
     'mars': ('starfive/jh7110-milkv-mars.dtb', 0x40000000,
-             'model: Milk-V Mars\n' + JH7110.format(end='140000000')),
+             'model: Milk-V Mars\n' + JH7110.format(end='140000000', emmc=SOCKET)),
     'visionfive1': ('starfive/jh7100-starfive-visionfive-v1.dtb', 0x80000000, '''\
 model: StarFive VisionFive V1
 timebase: 6250000
@@ -68,6 +76,8 @@ reserved: 80000000-80300000
 reserved: fa000000-fb000000
 reserved: 107a000000-107b000000
 serial: serial@12440000 ttyS line 73 shift 2 width 4 console
+sd: mmc@10000000 lines 4 up to 50000 kHz
+log: mmc@10010000: an eMMC or SDIO device, which Selene does not drive
 '''),
     'unleashed': ('sifive/hifive-unleashed-a00.dtb', 0x80000000, 'model: SiFive HiFive Unleashed A00\n' + FU540),
     'unleashed-u-boot': (('u-boot-sifive', 'sifive_unleashed/u-boot.itb', 2), 0x80000000,
@@ -89,6 +99,7 @@ serial: serial@20100000 ttyS line 91 shift 2 width 4 console
 serial: serial@20102000 ttyS line 92 shift 2 width 4
 serial: serial@20104000 ttyS line 93 shift 2 width 4
 serial: serial@20106000 ttyS line 94 shift 2 width 4
+sd: mmc@20008000, standard registers
 '''),
 }
 
