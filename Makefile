@@ -182,7 +182,35 @@ $(U)/libselene-spawn.a: $(LIB_C:user/%.c=$(U)/%.o)
 $(U)/libselene-spawn.so: $(LIB_C:user/%.c=$(U)/%.o)
 	$(call say,USERLD,$@)$(USER_CC) -shared -Wl,-soname,libselene-spawn.so -o $@ $^
 
-$(TEST_PROGRAMS) $(PROGRAMS): $(U)/%: user/%.c $(U)/flags
+# What programs that draw share; its last two files are the kernel's own, or include such.
+DRAW := $(U)/libdraw.a
+$(U)/programs/lib/draw.o $(U)/programs/lib/picture.o: $(U)/%.o: user/%.c $(U)/flags
+	$(call say,USERCC,$<)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -MMD -MP -c -o $@ $<
+
+DRAW_KERNEL := $(USER_FLAGS) -O2 -ffreestanding -Ikernel -I. -Iarch/include -Iarch/$(ISA)/include
+$(U)/programs/lib/glyph.o $(U)/programs/lib/unpack.o: $(U)/%.o: user/%.c $(U)/flags
+	$(call say,USERCC,$<)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(DRAW_KERNEL) -MMD -MP -c -o $@ $<
+
+$(U)/programs/lib/inflate.o $(U)/programs/lib/crc32.o: $(U)/programs/lib/%.o: kernel/lib/%.c $(U)/flags
+	$(call say,USERCC,$<)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(DRAW_KERNEL) -c -o $@ $<
+
+$(U)/programs/lib/font.o: $(B)/font.c $(U)/flags
+	$(call say,USERCC,$<)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(DRAW_KERNEL) -c -o $@ $<
+
+$(DRAW): $(patsubst %,$(U)/programs/lib/%.o,draw picture glyph unpack inflate crc32 font)
+	$(Q)rm -f $@
+	$(call say,AR,$@)$(USER_CROSS_COMPILE)ar rcsD $@ $^
+
+$(PROGRAMS): $(U)/%: user/%.c $(U)/flags $(DRAW) $(U)/libselene-spawn.a
+	$(call say,USERCC,$@)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -ffunction-sections -Wl,--gc-sections -MMD -MP -MF $@.d -o $@ $< \
+		$(DRAW) -Wl,--whole-archive $(U)/libselene-spawn.a -Wl,--no-whole-archive
+
+$(TEST_PROGRAMS): $(U)/%: user/%.c $(U)/flags
 	$(call say,USERCC,$<)mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -MMD -MP -MF $@.d -o $@ $<
 

@@ -1,4 +1,5 @@
 """A guest's screen and keyboard, through QEMU's machine protocol (QMP): pictures and keys."""
+import hashlib
 import json
 import os
 import socket
@@ -7,7 +8,7 @@ import tempfile
 import time
 import zlib
 
-CONNECT_SECONDS = 30
+CONNECT_SECONDS = 100
 
 
 class ScreenError(Exception):
@@ -149,6 +150,9 @@ class Picture:
     def pixel(self, x, y):
         at = 3 * (y * self.width + x)
         return tuple(self.data[at:at + 3])
+
+    def sum(self):
+        return hashlib.sha256(self.data).hexdigest()[:16]
 
     def rows(self, width, height):
         """The upper left part."""

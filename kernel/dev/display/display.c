@@ -22,6 +22,7 @@ static struct display *displays[DISPLAYS_MAX]; /* [displays_lock] to write; neve
 static const struct display_listener *display_listener; /* [atomic] set once */
 static u32 wanted_width, wanted_height; /* [const after boot] 0: the display's choice */
 static struct counter frames = { .name = "display_frames" };
+static struct counter flush_time = { .name = "display_flush_ns" };
 
 /* video=1024x768, also with a connector in front and a depth or rate behind, as Linux has it. */
 static int set_video(const char *value)
@@ -172,6 +173,7 @@ static unsigned take_damage(struct display *display, struct display_rectangle *r
 static void show_damage(struct display *display)
 {
 	struct display_rectangle rectangles[DISPLAY_RECTANGLES];
+	u64 start = time_now();
 	unsigned count;
 
 	spin_lock(&display->flush_lock);
@@ -184,6 +186,7 @@ static void show_damage(struct display *display)
 		counter_add(&frames, 1);
 		(void)display->flush(display, rectangles, count);
 	}
+	counter_add(&flush_time, time_now() - start);
 	spin_lock(&display->flush_lock);
 	WRITE_ONCE(display->shown, display->begun);
 	spin_unlock(&display->flush_lock);
@@ -213,7 +216,7 @@ static int start_flushing(struct display *display)
 		return -ENOMEM;
 	}
 	if (!display_get(0))
-		counter_register(&frames);
+		counter_register(&frames), counter_register(&flush_time);
 	thread_start(thread);
 	display_damage(display, 0, display->size);
 	return 0;
