@@ -255,9 +255,10 @@ test-interleave:
 	@tests/interleave/run
 
 # What make test does in a bounded form, to the end.
-test-long:
+test-long: user kernel
 	@scripts/setup test
 	@tests/interleave/run --complete --seconds 120
+	@LONG=1 tests/system/run 'display-stress*'
 
 test-system: user kernel
 	@scripts/setup test

@@ -205,7 +205,7 @@ def display_words(options, windowed):
     bus = 'pci' if options.display.endswith('-pci') else 'device'
     adapter = 'ramfb' if options.display == 'ramfb' else f'virtio-gpu-{bus}'
     if adapter != 'ramfb':
-        adapter += ',xres=%d,yres=%d' % (options.resolution or (1024, 768))
+        adapter += ',xres=%d,yres=%d' % (options.size_of_device or options.resolution or (1024, 768))
     words = ['-device', adapter, '-global', 'virtio-mmio.force-legacy=false']
     for kind in ('keyboard', 'tablet', 'mouse'):
         words += ['-device', f'virtio-{kind}-{bus}']

@@ -1,12 +1,15 @@
 """Screens: the framebuffer's calls, pictures of what programs draw, keys that reach them."""
+import atexit
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
 
 import harness
-import screen_test
+import screen_test  # it also finds scripts/lib
+import guest
 from harness import Test
 from screen_test import Failure, ScreenTest
 
@@ -59,6 +62,7 @@ def picture_file(folder):
 
 
 FOLDER = tempfile.mkdtemp(prefix='selene-pictures-')
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 PICTURE = picture_file(FOLDER)
 PICTURES = ['--add', f'{FOLDER}:/pictures']
 
@@ -151,6 +155,48 @@ def events(guest):
     guest.wait(r'^event1 .* 3 1 16384 0 ?$')
 
 
+def framebuffer_tree(format_name, width, height, depth, reserve=True):
+    """A change of the device tree: a boot loader's framebuffer, 3 MiB at 0x8c000000."""
+    region = '0x0 0x8c000000 0x0 0x300000'
+
+    def change(source):
+        nodes = f'''
+	framebuffer@8c000000 {{
+		compatible = "simple-framebuffer";
+		reg = <{region}>;
+		width = <{width}>; height = <{height}>; stride = <{width * depth // 8}>;
+		format = "{format_name}";
+	}};'''
+        if reserve:
+            nodes += f'''
+	reserved-memory {{
+		#address-cells = <2>; #size-cells = <2>; ranges;
+		screen@8c000000 {{ reg = <{region}>; }};
+	}};'''
+        at = source.rindex('};')
+        return source[:at] + nodes + source[at:]
+    return change
+
+
+class TreeTest(Test):
+    """A guest with a boot loader's framebuffer in its device tree."""
+
+    def __init__(self, name, change, program, **more):
+        super().__init__(name, program, linux=False, **more)
+        self.change = change
+
+    def command(self, kernel, report=None):
+        words, environment = guest.qemu_find(None)
+        plain, tree = os.path.join(FOLDER, self.name + '.plain'), os.path.join(FOLDER, self.name + '.dtb')
+        subprocess.run(words + ['-M', f'virt,dumpdtb={plain}', '-smp', '2', '-m', '256M', '-display', 'none'],
+                       env=environment, check=True, stderr=subprocess.DEVNULL)
+        source = subprocess.run(['dtc', '-q', '-I', 'dtb', '-O', 'dts', plain], check=True,
+                                stdout=subprocess.PIPE, text=True).stdout
+        subprocess.run(['dtc', '-q', '-O', 'dtb', '-o', tree], input=self.change(source).encode(), check=True)
+        words = super().command(kernel, report)
+        return words[:1] + ['--dtb', tree] + words[1:]
+
+
 FILLS = {}
 
 
@@ -184,7 +230,8 @@ def stress(display, harts, wish=None):
     more = {'program': ['/tests/fbstress']}
     if wish:
         more = {'program': f'FBSTRESS="{wish}" exec /tests/fbstress'}
-    return Test(f'display-stress-{display}-smp-{harts}', linux=False, needs=needs_of(display), seconds=180,
+    name = f'display-stress-{display}-smp-{harts}' + ('-long' if wish else '')
+    return Test(name, linux=False, needs=needs_of(display), seconds=180,
                 options=ADD + ['--display', display, '--smp', str(harts)], **more)
 
 
@@ -225,6 +272,20 @@ TESTS = [
     Test('display-video-size', 'dmesg | grep -o "fb0 is .*"', linux=False,
          options=['--display', 'virtio-gpu', '--resolution', '1280x720'],
          output=b'fb0 is virtio-gpu, 1280x720, 32 bits\n'),
+    TreeTest('display-simple-framebuffer', framebuffer_tree('x8r8g8b8', 1024, 768, 32),
+             'dmesg | grep -o "fb0 is.*"; stty size </dev/tty1; /tests/framebuffer | grep -c ^ok', options=ADD,
+             output=b'fb0 is simple, 1024x768, 32 bits\n48 128\n9\n'),
+    TreeTest('display-simple-framebuffer-16', framebuffer_tree('r5g6b5', 800, 600, 16),
+             r"""printf '\033c\033[1;37mA' >/dev/tty1; sleep 0.2; head -c 25600 /dev/fb0 | hexdump -v -e '8/2 "%04x "' |
+             grep -q ffff && echo white; /tests/framebuffer | grep -c ^ok""", options=ADD, output=b'white\n9\n'),
+    TreeTest('display-simple-framebuffer-unreserved', framebuffer_tree('x8r8g8b8', 1024, 768, 32, reserve=False),
+             'dmesg | grep -o "is not reserved"; ls /dev | grep -c fb0', status=1, output=b'is not reserved\n0\n'),
+    Test('display-sysfs', 'cd /sys/class; cat graphics/fb0/virtual_size graphics/fb0/dev input/event0/dev '
+         'input/input0/name; cat input/input0/capabilities/ev', linux=False, options=['--display', 'virtio-gpu'],
+         output=b'1024,768\n29:0\n13:64\nQEMU Virtio Keyboard\n120003\n'),
+    Test('display-nonsense-size', 'dmesg | grep -c "makes no sense"; dmesg | grep -o "fb0 is .*"', linux=False,
+         options=['--display', 'virtio-gpu', '--size-of-device', '16x16'],
+         output=b'1\nfb0 is virtio-gpu, 1024x768, 32 bits\n'),
     FillTest('virtio-gpu'),
     stress('ramfb', 4), stress('virtio-gpu', 4),
     Test('input-evdev', ['/tests/evdev'], linux=False,
@@ -241,3 +302,7 @@ TESTS = [
     ScreenTest('display-debian-fbi', debian_fbi, options=PICTURES + ['--package', 'fbi', '--mem', '512M'],
                program=FBI_JOB, seconds=120, audit=False), # it leaves caches of fonts
 ]
+
+# A minute of a hundred processes, with make test-long.
+if os.environ.get('LONG'):
+    TESTS += [stress(display, harts, '100 60') for display in DISPLAYS for harts in (4, 8)]

@@ -6,6 +6,7 @@
 #include <arch/user.h>
 #include <dev/display/display.h>
 #include <fs/device_node.h>
+#include <fs/sysfs/sysfs.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -307,11 +308,38 @@ static const struct file_operations framebuffer_operations = {
 	.seekable = true,
 };
 
+/* /sys/class/graphics/fbN as far as programs read it. */
+static void show_in_sysfs(struct display *display, const char *name)
+{
+	const struct display_mode *mode = &display->mode;
+	struct sysfs_node *node = sysfs_device_add(NULL, "graphics", name, S_IFCHR,
+						   DEVICE_NUMBER(MAJOR_FB, display->index), NULL);
+	char text[32];
+
+	sysfs_text(node, "name", display->name);
+	snprintf(text, sizeof(text), "%u", mode->bits);
+	sysfs_text(node, "bits_per_pixel", text);
+	snprintf(text, sizeof(text), "%u", mode->stride);
+	sysfs_text(node, "stride", text);
+	snprintf(text, sizeof(text), "%u,%u", mode->width, mode->height);
+	sysfs_text(node, "virtual_size", text);
+	snprintf(text, sizeof(text), "U:%ux%up-0", mode->width, mode->height);
+	sysfs_text(node, "modes", text);
+	sysfs_text(node, "mode", text);
+	sysfs_text(node, "pan", "0,0");
+	sysfs_text(node, "rotate", "0");
+	sysfs_text(node, "state", "0");
+}
+
 int framebuffer_create(struct display *display)
 {
 	char name[8];
+	int error;
 
 	snprintf(name, sizeof(name), "fb%u", display->index);
-	return device_node_register(name, S_IFCHR | 0660, DEVICE_NUMBER(MAJOR_FB, display->index),
-				    &framebuffer_operations, display);
+	error = device_node_register(name, S_IFCHR | 0660, DEVICE_NUMBER(MAJOR_FB, display->index),
+				     &framebuffer_operations, display);
+	if (!error)
+		show_in_sysfs(display, name);
+	return error;
 }

@@ -7,6 +7,7 @@
 #include <arch/user.h>
 #include <dev/input/input.h>
 #include <fs/device_node.h>
+#include <fs/sysfs/sysfs.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -421,12 +422,69 @@ static const struct file_operations evdev_operations = {
 	.ioctl = evdev_ioctl,
 };
 
+/* A bitmap as Linux writes it: words of 64 bits, the highest that is not 0 first. */
+static void show_bits(struct sysfs_node *node, const char *name, const u64 *map, unsigned words)
+{
+	char text[16 * (KEY_COUNT / 64 + 1)];
+	size_t size = 0;
+
+	while (words > 1 && !map[words - 1])
+		words--;
+	while (words--)
+		size += scnprintf(text + size, sizeof(text) - size, "%lx%s", (unsigned long)map[words],
+				  words ? " " : "");
+	sysfs_text(node, name, text);
+}
+
+static void show_number(struct sysfs_node *node, const char *name, u16 number)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), "%04x", number);
+	sysfs_text(node, name, text);
+}
+
+/* /sys/class/input as programs look for devices in it. */
+static void show_in_sysfs(struct input_device *device, const char *node_name, u64 number)
+{
+	static const u64 none[1];
+	struct sysfs_node *input, *part;
+	char name[16];
+
+	snprintf(name, sizeof(name), "input%u", device->index);
+	input = sysfs_device_add(NULL, "input", name, 0, 0, NULL);
+	sysfs_text(input, "name", device->name);
+	sysfs_text(input, "phys", device->physical);
+	sysfs_text(input, "uniq", device->unique);
+	show_bits(input, "properties", device->properties, 1);
+	part = sysfs_directory(input, "id");
+	show_number(part, "bustype", device->id.bus);
+	show_number(part, "vendor", device->id.vendor);
+	show_number(part, "product", device->id.product);
+	show_number(part, "version", device->id.version);
+	part = sysfs_directory(input, "capabilities");
+	show_bits(part, "ev", device->types, 1);
+	show_bits(part, "key", device->keys, KEY_COUNT / 64);
+	show_bits(part, "rel", device->relative, 1);
+	show_bits(part, "abs", device->absolute, 1);
+	show_bits(part, "msc", device->miscellaneous, 1);
+	show_bits(part, "led", device->leds, 1);
+	show_bits(part, "snd", device->sounds, 1);
+	show_bits(part, "ff", none, 1);
+	show_bits(part, "sw", device->switches, 1);
+	snprintf(name, sizeof(name), "event%u", device->index);
+	sysfs_device_add(input, "input", name, S_IFCHR, number, node_name);
+}
+
 int evdev_create(struct input_device *device)
 {
+	u64 number = DEVICE_NUMBER(MAJOR_INPUT, MINOR_BASE + device->index);
 	char name[24];
+	int error;
 
 	snprintf(name, sizeof(name), "input/event%u", device->index);
-	return device_node_register(name, S_IFCHR | 0660,
-				    DEVICE_NUMBER(MAJOR_INPUT, MINOR_BASE + device->index),
-				    &evdev_operations, device);
+	error = device_node_register(name, S_IFCHR | 0660, number, &evdev_operations, device);
+	if (!error)
+		show_in_sysfs(device, name, number);
+	return error;
 }

@@ -5,6 +5,7 @@
 #include <boot/initcall.h>
 #include <dev/input/input.h>
 #include <fs/device_node.h>
+#include <fs/sysfs/sysfs.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -236,6 +237,8 @@ static int mice_start(void)
 	if (!input_get(0))
 		return 0;
 	input_listen(&listener);
+	sysfs_device_add(NULL, "input", "mice", S_IFCHR, DEVICE_NUMBER(MAJOR_INPUT, MINOR),
+			 "input/mice");
 	return device_node_register("input/mice", S_IFCHR | 0660, DEVICE_NUMBER(MAJOR_INPUT, MINOR),
 				    &mice_operations, NULL);
 }
