@@ -119,6 +119,7 @@ struct gpu {
 };
 
 static struct counter commands = { .name = "virtio_gpu_commands" };
+static struct counter waited = { .name = "virtio_gpu_wait_ns" };
 
 static void gpu_interrupt(struct virtqueue *queue)
 {
@@ -150,9 +151,11 @@ static void complain(struct gpu *gpu, u32 command, u32 answer)
 static int wait_answers(struct gpu *gpu, unsigned count, u32 expected,
 			const struct gpu_header *answer)
 {
-	int error = wait_event_mode(&gpu->wait, all_done(gpu, count), time_now() + ANSWER_NS,
+	u64 start = time_now();
+	int error = wait_event_mode(&gpu->wait, all_done(gpu, count), start + ANSWER_NS,
 				    WAIT_UNINTERRUPTIBLE);
 
+	counter_add(&waited, time_now() - start);
 	if (error) {
 		log_error("virtio-gpu: the device does not answer; it is left alone from now on\n");
 		gpu->dead = true;
@@ -395,6 +398,7 @@ static int gpu_probe(struct virtio_device *device)
 		return error;
 	virtio_ready(device);
 	counter_register(&commands);
+	counter_register(&waited);
 	error = gpu_start(gpu, features);
 	/* The queue may still be looked at by its interrupt: what it points to stays. */
 	return error ? error : display_register(&gpu->display);
