@@ -11,7 +11,7 @@ struct scenario {
 
 struct search_limits {
 	int preemptions; /* per run; -1: any number */
-	double seconds;
+	double seconds;	 /* of CPU time, so that a busy host changes nothing */
 	u64 states;
 };
 
