@@ -277,6 +277,13 @@ void fat_inode_fill_entry(const struct fat_inode *inode, struct fat_entry *entry
 	time_to(vnode->times.access, &entry->access_date, NULL, NULL);
 }
 
+static u32 clusters_needed(const struct fat_inode *inode)
+{
+	const struct fat *fat = fat_of(&inode->vnode);
+
+	return (u32)((inode->vnode.size + fat->cluster_size - 1) >> fat->cluster_shift);
+}
+
 int fat_inode_store(struct fat_inode *inode)
 {
 	struct fat *fat = fat_of(&inode->vnode);
@@ -290,7 +297,7 @@ int fat_inode_store(struct fat_inode *inode)
 	write_lock(&inode->map);
 	error = S_ISDIR(vnode->mode) ? 0 : fat_settle(inode, vnode->size);
 	/* A page that was written to had clusters for all of it. */
-	if (!error && !S_ISDIR(vnode->mode))
+	if (!error && !S_ISDIR(vnode->mode) && !inode->object.dirty_count)
 		error = fat_chain_cut(
 			inode, (u32)((vnode->size + fat->cluster_size - 1) >> fat->cluster_shift));
 	if (!error)
@@ -314,13 +321,21 @@ int fat_inode_store(struct fat_inode *inode)
 	return error;
 }
 
+/* A page that was written to had clusters for all of it. */
+static bool has_spare(const struct fat_inode *inode)
+{
+	return !S_ISDIR(inode->vnode.mode) && inode->clusters != ~0u &&
+	       inode->clusters > clusters_needed(inode);
+}
+
 static bool is_changed(const struct fat_inode *inode)
 {
 	const struct vnode_times *times = &inode->vnode.times, *stored = &inode->stored;
 
 	if (inode->is_root)
 		return false;
-	return (!S_ISDIR(inode->vnode.mode) && inode->vnode.size != inode->stored_size) ||
+	return has_spare(inode) ||
+	       (!S_ISDIR(inode->vnode.mode) && inode->vnode.size != inode->stored_size) ||
 	       times->modify != stored->modify || times->access / DAY_NS != stored->access / DAY_NS;
 }
 

@@ -231,8 +231,20 @@ static int take(struct fat *fat, u32 *cluster)
 	return -ENOSPC;
 }
 
+/* What the cache holds of a directory must not be written over what comes there next. */
+static void forget_buffers(struct fat *fat, u32 cluster)
+{
+	for (u32 i = 0; i < fat->cluster_size / fat->sector_size; i++) {
+		struct buffer *buffer = buffer_find(
+			fat->device, fat_cluster_sector(fat, cluster) + i, fat->sector_size);
+
+		if (buffer)
+			buffer_forget(buffer);
+	}
+}
+
 /* [table] The chain that starts at @cluster is free. */
-static int give_back(struct fat *fat, u32 cluster)
+static int give_back(struct fat *fat, u32 cluster, bool directory)
 {
 	int error = 0;
 
@@ -240,6 +252,8 @@ static int give_back(struct fat *fat, u32 cluster)
 		u32 next;
 
 		error = fat_table_get(fat, cluster, &next);
+		if (!error && directory)
+			forget_buffers(fat, cluster);
 		if (!error)
 			error = raw_set(fat, cluster, 0);
 		if (!error)
@@ -318,7 +332,7 @@ int fat_chain_cut(struct fat_inode *inode, u32 clusters)
 	else
 		inode->first = 0;
 	if (!error)
-		error = give_back(fat, rest);
+		error = give_back(fat, rest, S_ISDIR(inode->vnode.mode));
 	mutex_unlock(&fat->table);
 	inode->clusters = clusters;
 	return error;

@@ -1,6 +1,6 @@
 // sources: fs/ext4/[a-hj-z]*.c fs/ext4/in[dlo]*.c kernel/lib/crc32c.c kernel/lib/bitmap.c kernel/lib/radix.c kernel/lib/rbtree.c
 // sources: kernel/lib/sort.c kernel/lib/strlcpy.c
-// flags: -Iarch/host/include
+// flags: -Iarch/host/include -Wno-unused-function
 /*
  * Power cuts: the writes of a busy while are recorded with their flushes, cut off anywhere; of those that were not
  * flushed, any may be missing. After the replay, ours or e2fsck's, e2fsck finds nothing, and all that was synced is there.
