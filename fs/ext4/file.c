@@ -232,15 +232,18 @@ static int write_pages(struct memory_object *object, u64 index, struct frame *co
 	u64 end = MIN(block + count * blocks_per_page(ext4), (u64)ext4_block_of(ext4, size));
 	int error = ext4_writable(ext4) ? -EIO : 0;
 
-	clear_tail(&pages, size);
+	/*
+	 * What lies past the size stays as it is: a write may have been copied there that has not grown the
+	 * file yet, and it will come again. So its promise is kept, too.
+	 */
 	while (block < end && !error) {
 		u32 written = 0;
 
 		error = write_run(&pages, block, end, &written);
 		block += written;
 	}
-	if (error != -ENOMEM)
-		ext4_delayed_drop(inode, index, index + count - 1);
+	if (error != -ENOMEM && end > index * blocks_per_page(ext4))
+		ext4_delayed_drop(inode, index, (end - 1) / blocks_per_page(ext4));
 	return error == -EROFS ? -EIO : error;
 }
 

@@ -147,8 +147,8 @@ static int write_pages(struct memory_object *object, u64 index, struct frame *co
 
 	if (error || pages.start >= size)
 		return error;
+	/* What lies past the size stays: a write may have been copied there that has not grown the file yet. */
 	end = MIN(pages.start + count * PAGE_SIZE, size);
-	clear(&pages, end);
 	write_lock(&inode->map);
 	error = fat_settle(inode, pages.start);
 	if (!error)

@@ -171,13 +171,16 @@ static inline ssize_t vnode_write_at(struct vnode *vnode, u64 at, const void *da
 		if (error)
 			return done ? (ssize_t)done : error;
 		memcpy((u8 *)frame_data(frame) + offset, (const u8 *)data + done, part);
-		object_page_dirty(vnode->object, frame);
-		frame_put(frame);
+		/* A write-back may come before the file has grown. */
+		if (check_random() % 16 == 0)
+			object_write_back(vnode->object, 0, ~0ull, OBJECT_START);
 		done += part;
 		if (at + done > vnode->size) {
 			object_set_size(vnode->object, at + done);
 			vnode->size = at + done;
 		}
+		object_page_dirty(vnode->object, frame);
+		frame_put(frame);
 	}
 	vnode_touch(vnode, false, true, true);
 	return (ssize_t)done;

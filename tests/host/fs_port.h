@@ -643,8 +643,10 @@ int object_page_write(struct memory_object *object, u64 index, bool *whole, stru
 
 void object_page_dirty(struct memory_object *object, struct frame *frame)
 {
-	if (!(atomic32_read(&frame->flags) & FRAME_DIRTY))
-		abort();
+	if (atomic32_fetch_or(&frame->flags, FRAME_DIRTY) & FRAME_DIRTY)
+		return;
+	if (!object->dirty_count++)
+		object->operations->first_dirty(object);
 }
 
 int object_write_back(struct memory_object *object, u64 first, u64 last, enum object_write how)
