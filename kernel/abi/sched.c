@@ -5,6 +5,7 @@
 #include <proc/credentials.h>
 #include <proc/membarrier.h>
 #include <proc/priority.h>
+#include <proc/rseq.h>
 #include <sched/cpu.h>
 #include <sched/policy.h>
 
@@ -303,4 +304,9 @@ SYSCALL_2(sys_ioprio_get, which, who)
 SYSCALL_3(sys_ioprio_set, which, who, value)
 {
 	return priority_set_io((int)which, (s32)who, (s32)value);
+}
+
+SYSCALL_4(sys_rseq, area, size, flags, signature)
+{
+	return rseq_register(area, (u32)size, (u32)flags, (u32)signature);
 }

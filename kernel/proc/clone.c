@@ -10,6 +10,7 @@
 #include <proc/oom.h>
 #include <proc/pidfd.h>
 #include <proc/ptrace.h>
+#include <proc/rseq.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
@@ -258,6 +259,8 @@ static void prepare_registers(const struct child *child, const struct clone_requ
 	/*
 	 * sigaltstack(2): a thread that shares memory starts without; vfork's borrows its parent's.
 	 */
+	if (!(request->flags & CLONE_VM))
+		rseq_inherit(child->user);
 	if ((request->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
 		child->user->stack = parent->user->stack;
 }

@@ -12,6 +12,7 @@
 #include <proc/posix_timer.h>
 #include <proc/program.h>
 #include <proc/ptrace.h>
+#include <proc/rseq.h>
 #include <proc/script.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
@@ -270,6 +271,7 @@ static void swap_signals(struct program *program)
 	user->stack = (struct signal_stack){ .flags = SS_DISABLE };
 	user->restart_deadline = 0;
 	user->fault_signal = 0;
+	rseq_clear(user);
 }
 
 static void swap_credentials(struct program *program)

@@ -60,6 +60,7 @@ int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 {
 	struct thread *thread = thread_current();
 	struct space *space = space_current();
+	u64 sleeps = thread->switches_voluntary;
 	int error = -EFAULT;
 
 	if (!space || thread->faults_disabled)
@@ -77,6 +78,9 @@ int page_fault(vaddr_t address, enum fault_access access, bool from_user)
 	}
 	if (!error)
 		thread->user->faults++;
+	/* Others ran on this CPU in between. */
+	if (thread->sequence_cpu && thread->switches_voluntary != sleeps)
+		thread_add_work(thread, WORK_SEQUENCE);
 	if (error && from_user)
 		send_signal(error, address);
 	return error;

@@ -20,6 +20,9 @@ enum {
 	RANDOM_SIZE = sizeof(((struct image_stack *)0)->random)
 };
 
+/* rseq(2): how much of the area is filled in, and where it may lie. */
+enum { RSEQ_FEATURES = 28, RSEQ_ALIGN = 32 };
+
 enum { /* getauxval(3) */
        AT_NULL,
        AT_IGNORE,
@@ -41,6 +44,8 @@ enum { /* getauxval(3) */
        AT_SECURE = 23,
        AT_RANDOM = 25,
        AT_HWCAP2,
+       AT_RSEQ_FEATURE_SIZE,
+       AT_RSEQ_ALIGN,
        AT_EXECFN = 31,
        AT_SYSINFO_EHDR = 33,
        AT_MINSIGSTKSZ = 51,
@@ -96,6 +101,8 @@ static unsigned fill_auxv(const struct image_request *request, struct space *spa
 	const u64 pairs[][2] = {
 		{ AT_SYSINFO_EHDR, space->vdso },
 		{ AT_HWCAP, cpu_hwcap() },
+		{ AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURES },
+		{ AT_RSEQ_ALIGN, RSEQ_ALIGN },
 		{ AT_PAGESZ, PAGE_SIZE },
 		{ AT_CLKTCK, CLOCK_TICKS },
 		{ AT_PHDR, stack->program_headers },

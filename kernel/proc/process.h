@@ -156,7 +156,9 @@ struct user_thread {
 	int trace_signal;      /* [tree] what a tracer that let it go resumed it with */
 	bool logged;	       /* [atomic] its system calls are logged: abi/trace.h */
 	u16 io_priority;       /* [tree] ioprio_set(2) */
-	int fault_signal;      /* [own] forced and not yet delivered: for the report */
+	vaddr_t rseq;	       /* [own] proc/rseq.h: the area, or 0 */
+	u32 rseq_size, rseq_signature; /* [own] */
+	int fault_signal;	       /* [own] forced and not yet delivered: for the report */
 };
 
 extern struct spinlock process_tree_lock;

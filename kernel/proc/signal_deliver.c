@@ -5,6 +5,7 @@
 #include <lib/errno.h>
 #include <mm/space.h>
 #include <proc/ptrace.h>
+#include <proc/rseq.h>
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 #include <sched/cpu.h>
@@ -170,6 +171,8 @@ static void run_handler(struct trap_frame *frame, const struct signal_info *info
 	u64 mask = mask_for_frame(thread), blocked = user->blocked | action->mask;
 	int error = 0;
 
+	if (unlikely(user->rseq))
+		rseq_leave_section(frame);
 	if (action->flags & SA_ONSTACK && stack.size && !(stack.flags & SS_DISABLE) &&
 	    !on_signal_stack(&stack, sp))
 		top = stack.sp + stack.size;
@@ -278,8 +281,13 @@ void user_return_work(struct trap_frame *frame)
 	struct thread *thread = thread_current();
 	u32 work = atomic32_read(&thread->work);
 
-	if (work & WORK_RESCHEDULE)
+	if (work & WORK_RESCHEDULE) {
 		schedule_if_needed();
+		if (thread->user->rseq)
+			rseq_leave_section(frame);
+	}
+	if (atomic32_read(&thread->work) & WORK_SEQUENCE)
+		rseq_update(frame);
 	if (work & (WORK_SIGNAL | WORK_RESTORE_MASK))
 		handle_signals(frame);
 	if (atomic32_read(&thread->work) & WORK_EXIT)

@@ -290,6 +290,8 @@ static void begin_run(struct cpu *cpu, struct thread *thread, u64 now)
 	thread->state = THREAD_RUNNING;
 	thread->run_started = now;
 	thread->time_mark = now;
+	if (unlikely(thread->sequence_cpu != cpu->index + 1) && thread->sequence_cpu)
+		atomic32_or(&thread->work, WORK_SEQUENCE);
 	cpu->slice_deadline = WAIT_FOREVER;
 	if (cpu->queue_length)
 		limit_slice(cpu, !list_empty(&cpu->woken));

@@ -24,8 +24,11 @@ enum thread_work {
 	WORK_SIGNAL = 1 << 1,	    /* look at pending signals */
 	WORK_EXIT = 1 << 2,	    /* the group is exiting */
 	WORK_TRACE = 1 << 3,	    /* someone watches its system calls */
+	WORK_SEQUENCE = 1 << 5,	    /* it moved, or may be in a restartable sequence */
 	WORK_RESTORE_MASK = 1 << 4, /* put back thread->saved_mask (sigsuspend, ppoll) */
 };
+
+enum { SEQUENCE_CPU_UNKNOWN = ~0u };
 
 struct thread {
 	struct arch_thread arch; /* first: the port's assembly knows its offset */
@@ -40,11 +43,12 @@ struct thread {
 	u8 policy;	   /* [rq] sched/policy.h */
 	u8 priority;	   /* [rq] 1 … 99 with a real-time policy, else 0 */
 	bool reset_policy; /* [own process] its children get SCHED_OTHER */
-	struct list_node run_link;  /* [rq] */
-	struct cpumask affinity;    /* [rq] */
-	u64 slice_left;		    /* [rq] ns, as of run_started */
-	unsigned wait_depth;	    /* [own cpu] waiters between wait_begin and wait_end */
-	u64 run_started;	    /* [own cpu] ns */
+	struct list_node run_link; /* [rq] */
+	struct cpumask affinity;   /* [rq] */
+	u64 slice_left;		   /* [rq] ns, as of run_started */
+	unsigned wait_depth;	   /* [own cpu] waiters between wait_begin and wait_end */
+	u32 sequence_cpu; /* [own cpu] CPU that its rseq(2) area shows, + 1; 0: it has none */
+	u64 run_started;  /* [own cpu] ns */
 	u64 time_user, time_system; /* [own cpu] ns */
 	u64 time_mark;		    /* [own cpu] ns of the last change between user and system */
 	u64 switches_voluntary, switches_involuntary;
