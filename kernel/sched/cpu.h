@@ -20,7 +20,7 @@ struct cpu {
 	struct spinlock queue_lock; /* RANK_RUNQUEUE, interrupts off */
 	struct list_node real_time; /* [rq] of real-time policies, by priority: before all others */
 	u64 others_ran;		    /* [rq] when others last ran, or none waited */
-	bool others_turn;	    /* [rq] they run although real-time threads wait */
+	u64 others_until;	    /* [rq] so long they go before real-time threads; 0: not now */
 	struct list_node woken;	    /* [rq] woken with time left in their slice: first */
 	struct list_node queue;	    /* [rq] all other runnable threads, in order */
 	unsigned queue_length;	    /* [rq; atomic read] of both */

@@ -25,13 +25,21 @@ static bool others_wait(const struct cpu *cpu)
 
 bool policy_goes_first(struct cpu *cpu, const struct thread *first, u64 now)
 {
-	bool over;
-
-	if (!others_wait(cpu) || !cpu->current->priority)
+	if (!others_wait(cpu)) {
 		cpu->others_ran = now;
-	over = now - cpu->others_ran >= REAL_TIME_SPAN;
-	cpu->others_turn = first && over;
-	return first && !over;
+		cpu->others_until = 0;
+		return first;
+	}
+	if (now < cpu->others_until)
+		return false;
+	if (cpu->others_until || !cpu->current->priority)
+		cpu->others_ran = now;
+	cpu->others_until = 0;
+	if (first && now - cpu->others_ran >= REAL_TIME_SPAN) {
+		cpu->others_until = now + OTHERS_SPAN;
+		return false;
+	}
+	return first;
 }
 
 u64 policy_limit(const struct cpu *cpu)
@@ -42,7 +50,7 @@ u64 policy_limit(const struct cpu *cpu)
 	first = list_first_entry_or_null(&cpu->real_time, struct thread, run_link);
 	if (!current->priority) {
 		if (first)
-			limit = cpu->others_turn ? current->run_started + OTHERS_SPAN : 0;
+			limit = cpu->others_until;
 		return limit;
 	}
 	if (others_wait(cpu))

@@ -37,7 +37,8 @@ static void *thread_run(void *unused)
 {
 	(void)unused;
 	touch(100);
-	sleep_ms(2);
+	for (int i = 0; i < 5; i++)
+		sleep_ms(10);
 	return NULL;
 }
 
@@ -54,7 +55,8 @@ static void test_ended(void)
 	pid_t pid = fork_child();
 	if (!pid) {
 		touch(300);
-		sleep_ms(5);
+		for (int i = 0; i < 5; i++)
+			sleep_ms(10);
 		_exit(0);
 	}
 	CHECK_EQ(wait4(pid, NULL, 0, &one), pid);
