@@ -84,19 +84,14 @@ void rseq_inherit(struct user_thread *child)
 	child->thread->sequence_cpu = thread->sequence_cpu;
 }
 
-/* False: what it points to is not a section. */
-static bool leave(struct trap_frame *frame, const struct user_thread *user)
+/* @pointer names the section. False: it is none. */
+static bool leave(struct trap_frame *frame, const struct user_thread *user, u64 pointer)
 {
 	const vaddr_t at = user->rseq + offsetof(struct area, section);
 	const u64 none = 0;
 	struct section section;
-	u64 pointer;
 	u32 signature;
 
-	if (copy_in(&pointer, at, sizeof(pointer)))
-		return false;
-	if (!pointer)
-		return true;
 	if (copy_in(&section, pointer, sizeof(section)) || section.version ||
 	    section.start >= USER_END || section.length > USER_END - section.start ||
 	    section.abort >= USER_END || section.abort - section.start < section.length)
@@ -113,11 +108,17 @@ static bool leave(struct trap_frame *frame, const struct user_thread *user)
 void rseq_leave_section(struct trap_frame *frame)
 {
 	struct user_thread *user = thread_current()->user;
+	u32 low, high;
 
-	if (user->rseq && !leave(frame, user)) {
-		rseq_clear(user);
-		signal_force_fault(SIGSEGV, SI_KERNEL, 0);
-	}
+	if (!user->rseq)
+		return;
+	/* Nearly always there is none. */
+	if (!user_load32(&low, user->rseq + offsetof(struct area, section)) &&
+	    !user_load32(&high, user->rseq + offsetof(struct area, section) + sizeof(low)) &&
+	    (!(low | high) || leave(frame, user, (u64)high << 32 | low)))
+		return;
+	rseq_clear(user);
+	signal_force_fault(SIGSEGV, SI_KERNEL, 0);
 }
 
 void rseq_update(struct trap_frame *frame)
