@@ -108,7 +108,9 @@ static __force_inline bool begin_send_locked(struct process *process, struct use
 static __force_inline void finish_send_locked(struct process *process, struct user_thread *user,
 					      int signo, bool force)
 {
-	wait_wake_all(&process->signal_wait);
+	/* Who waits joined that queue before it looked under the lock that we hold. */
+	if (!list_empty(&process->signal_wait.waiters))
+		wait_wake_all(&process->signal_wait);
 	if (!user)
 		user = choose_locked(process, signo);
 	if (!user || !takes(user, signo))
