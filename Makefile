@@ -154,9 +154,10 @@ LIB_C := $(sort $(wildcard user/lib/*.c))
 TEST_PROGRAMS := $(TESTS_C:user/%.c=$(U)/%)
 LIBRARY := $(U)/libselene-spawn.a $(U)/libselene-spawn.so
 PROGRAMS := $(patsubst user/%.c,$(U)/%,$(wildcard user/programs/*.c))
+DYNAMIC := $(U)/dynamic/posix-spawn
 
 .PHONY: user
-user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(PROGRAMS) $(if $(BENCH_C),$(U)/bench/bench) $(LIBRARY)
+user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(PROGRAMS) $(DYNAMIC) $(if $(BENCH_C),$(U)/bench/bench) $(LIBRARY)
 
 $(U)/flags: FORCE | setup
 	@mkdir -p $(@D)
@@ -213,6 +214,11 @@ $(PROGRAMS): $(U)/%: user/%.c $(U)/flags $(DRAW) $(U)/libselene-spawn.a
 $(TEST_PROGRAMS): $(U)/%: user/%.c $(U)/flags
 	$(call say,USERCC,$<)mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -MMD -MP -MF $@.d -o $@ $<
+
+# With the C library that is found at run time: for libraries that are preloaded.
+$(DYNAMIC): $(U)/dynamic/%: user/tests/%.c $(U)/flags
+	$(call say,USERCC,$@)mkdir -p $(@D)
+	$(Q)$(USER_CC) $(filter-out -static,$(USER_FLAGS)) -O2 -s -MMD -MP -MF $@.d -o $@ $<
 
 $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 	$(call say,CPIO,$@)scripts/initramfs $(U)/init $@

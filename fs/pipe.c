@@ -314,22 +314,32 @@ static void pipe_join(struct pipe *pipe, struct file *file)
 	file->private = pipe;
 }
 
-/* fifo(7): one end waits for the other, unless both or O_NONBLOCK. */
-static int fifo_wait(struct pipe *pipe, struct file *file)
+/* What an opening of one end found of the other: who was there, or how often it was opened before. */
+struct fifo_other {
+	u32 present, opens;
+};
+
+/* [vnode] */
+static struct fifo_other fifo_look(const struct pipe *pipe, const struct file *file)
 {
-	u32 *others = file_readable(file) ? &pipe->writers : &pipe->readers;
+	return file_readable(file) ? (struct fifo_other){ pipe->writers, pipe->writer_opens }
+				   : (struct fifo_other){ pipe->readers, pipe->reader_opens };
+}
+
+/*
+ * fifo(7): one end waits for the other, unless both or O_NONBLOCK. The other may come and go before we
+ * look: that it was there when we joined, or was opened since, is what counts.
+ */
+static int fifo_wait(struct pipe *pipe, struct file *file, struct fifo_other found)
+{
 	u32 *opens = file_readable(file) ? &pipe->writer_opens : &pipe->reader_opens;
 	struct wait_queue *queue = file_readable(file) ? &pipe->read_wait : &pipe->write_wait;
-	u32 before = READ_ONCE(*opens);
 
-	if (file_readable(file) && file_writable(file))
-		return 0;
-	if (READ_ONCE(*others))
+	if ((file_readable(file) && file_writable(file)) || found.present)
 		return 0;
 	if (file->flags & O_NONBLOCK)
 		return file_readable(file) ? 0 : -ENXIO;
-	/* The other end may have come and gone: its opening is what counts. */
-	if (wait_event_interruptible(queue, READ_ONCE(*others) || READ_ONCE(*opens) != before))
+	if (wait_event_interruptible(queue, READ_ONCE(*opens) != found.opens))
 		return -ERESTARTSYS;
 	return 0;
 }
@@ -337,14 +347,17 @@ static int fifo_wait(struct pipe *pipe, struct file *file)
 static int fifo_open(struct vnode *vnode, struct file *file)
 {
 	struct pipe *pipe;
+	struct fifo_other other = { 0 };
 	int error = 0;
 
 	write_lock(&vnode->lock);
 	if (!vnode->pipe)
 		vnode->pipe = pipe_alloc();
 	pipe = vnode->pipe;
-	if (pipe)
+	if (pipe) {
 		pipe_join(pipe, file);
+		other = fifo_look(pipe, file);
+	}
 	write_unlock(&vnode->lock);
 	if (!pipe)
 		return -ENOMEM;
@@ -352,7 +365,7 @@ static int fifo_open(struct vnode *vnode, struct file *file)
 	pipe_wake(&pipe->write_wait);
 	/* pipe(2)'s, opened again by /proc/PID/fd: nobody need be at the other end any more. */
 	if (vnode->system != &anonymous_system)
-		error = fifo_wait(pipe, file);
+		error = fifo_wait(pipe, file, other);
 	if (error)
 		pipe_release(file);
 	return error;

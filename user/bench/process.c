@@ -1,4 +1,4 @@
-/* Rows of processes and threads, from a small parent and from one with 64 MiB written. */
+/* Rows of processes and threads, from a small parent and from one with 64 MiB written (BENCH_LARGE_MIB= for another). */
 #define _GNU_SOURCE
 #include "../lib/selene_spawn.h"
 #include "bench.h"
@@ -14,12 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LARGE = 64 << 20 };
+enum { LARGE_MIB = 64 };
 
 static char libc_program[] = "/bench", bare_program[] = "/tmp/bench-exit";
 static char *program = libc_program, *arguments[] = { libc_program, "--child", NULL };
 static char *const environment[] = { NULL };
 static char *large;
+static size_t large_size;
 
 int child_main(void);
 
@@ -130,17 +131,20 @@ static void run_thread(unsigned count)
 
 static void grow(void)
 {
-	large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const char *mib = getenv("BENCH_LARGE_MIB");
+
+	large_size = (size_t)(mib ? atoi(mib) : LARGE_MIB) << 20;
+	large = mmap(NULL, large_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (large == MAP_FAILED) {
 		perror("mmap");
 		exit(1);
 	}
-	memset(large, 1, LARGE);
+	memset(large, 1, large_size);
 }
 
 static void shrink(void)
 {
-	munmap(large, LARGE);
+	munmap(large, large_size);
 }
 
 /* A program that only ends: what is left of starting one is the kernel's part. */

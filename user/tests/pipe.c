@@ -249,6 +249,22 @@ static void test_reopen(void)
 	close(again), close(ends[1]);
 }
 
+/* Both ends of a FIFO meet, however short the one or the other stays. */
+static void test_fifo_meets(void)
+{
+	REQUIRE(scratch_enter() && mkfifo("fifo", 0600) == 0);
+	for (int i = 0; i < 500; i++) {
+		pid_t pid = fork_child();
+		if (pid == 0)
+			_exit(open("fifo", i % 2 ? O_RDONLY : O_WRONLY) < 0);
+		int fd = open("fifo", i % 2 ? O_WRONLY : O_RDONLY);
+		CHECK(fd >= 0);
+		close(fd);
+		CHECK_EQ(wait_status(pid), 0);
+	}
+	unlink("fifo");
+}
+
 static const struct check_case cases[] = {
 	{ "basic", test_basic },
 	{ "flags", test_flags },
@@ -260,6 +276,7 @@ static const struct check_case cases[] = {
 	{ "copies", test_copies },
 	{ "vectors", test_vectors },
 	{ "reopen", test_reopen },
+	{ "fifo-meets", test_fifo_meets },
 };
 
 CHECK_MAIN(cases)

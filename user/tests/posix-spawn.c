@@ -3,5 +3,5 @@
 
 int main(int argc, char **argv)
 {
-	return spawn_main(argc, argv);
+	return spawn_main_with(argc, argv, NULL, NULL);
 }

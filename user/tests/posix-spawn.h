@@ -332,11 +332,15 @@ static const struct check_case spawn_cases[] = {
 	{ "threads", test_threads },
 };
 
-static int spawn_main(int argc, char **argv)
+/* @more: a case of the program's own. */
+static int spawn_main_with(int argc, char **argv, const char *name, void (*more)(void))
 {
+	static struct check_case all[ARRAY_SIZE(spawn_cases) + 1];
+	memcpy(all, spawn_cases, sizeof(spawn_cases));
+	all[ARRAY_SIZE(spawn_cases)] = (struct check_case){ name, more };
 	if (argc == 3 && !strncmp(argv[1], "--", 2))
 		return mode_run(argc, argv);
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 2;
-	return check_main(spawn_cases, ARRAY_SIZE(spawn_cases), argc, argv);
+	return check_main(all, ARRAY_SIZE(spawn_cases) + (more != NULL), argc, argv);
 }

@@ -191,6 +191,149 @@ static void test_threads(void)
 		pthread_join(threads[i], NULL);
 }
 
+/* ---- what goes wrong half-way ---- */
+
+static pid_t child_of(pid_t parent)
+{
+	DIR *list = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+	while (list && !found && (entry = readdir(list))) {
+		char path[300], text[512], *end;
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		if (atoi(entry->d_name) <= 0 || file_read(path, text, sizeof(text)) <= 0)
+			continue;
+		end = strrchr(text, ')');
+		if (end && atoi(end + 4) == parent)
+			found = atoi(entry->d_name);
+	}
+	closedir(list);
+	return found;
+}
+
+static long half_way_result;
+static int half_way_errno;
+
+/* Opens a FIFO that nobody writes to: the child waits in the middle of its actions. */
+static void *spawn_half_way(void *unused)
+{
+	struct selene_spawn_action actions[] = {
+		{ .kind = SELENE_SPAWN_OPEN, .fd = 50, .oflag = O_RDWR | O_CREAT, .mode = 0600,
+		  .path = (uintptr_t)"opened" },
+		{ .kind = SELENE_SPAWN_OPEN, .fd = 51, .oflag = O_RDONLY,
+		  .path = (uintptr_t)"fifo" },
+	};
+	struct selene_spawn_args args = args_make(self, exit_argv);
+	args.actions = (uintptr_t)actions;
+	args.action_count = ARRAY_SIZE(actions);
+	half_way_result = spawn_call(&args, sizeof(args));
+	half_way_errno = errno;
+	return unused;
+}
+
+static void test_killed(void)
+{
+	pthread_t thread;
+	pid_t child = 0;
+	int before = descriptors_open();
+	REQUIRE(scratch_enter() && mkfifo("fifo", 0600) == 0);
+	for (int round = 0; round < 10; round++) {
+		CHECK_EQ(pthread_create(&thread, NULL, spawn_half_way, NULL), 0);
+		for (int i = 0; i < 5000 && !(child = child_of(getpid())); i++)
+			sleep_ms(1);
+		REQUIRE(child > 0);
+		sleep_ms(round);
+		kill(child, SIGKILL);
+		pthread_join(thread, NULL);
+		CHECK(half_way_result == -1 && half_way_errno == EINTR);
+		CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+	}
+	CHECK_EQ(descriptors_open(), before);
+	unlink("fifo");
+	unlink("opened");
+}
+
+/* The caller is killed in the middle: what it began goes on, or ends, without it. */
+static void half_way_child(void *unused)
+{
+	spawn_half_way(unused);
+}
+
+static void test_caller_killed(void)
+{
+	pid_t child = 0;
+	REQUIRE(scratch_enter() && mkfifo("fifo", 0600) == 0);
+	pid_t caller = fork_child();
+	if (caller == 0) {
+		half_way_child(NULL);
+		_exit(1);
+	}
+	for (int i = 0; i < 5000 && !(child = child_of(caller)); i++)
+		sleep_ms(1);
+	REQUIRE(child > 0);
+	kill(caller, SIGKILL);
+	CHECK_EQ(WTERMSIG(wait_status(caller)), SIGKILL);
+	int fd = open("fifo", O_WRONLY); /* lets the child go on: it is init's now */
+	CHECK(fd >= 0);
+	for (int i = 0; i < 5000 && process_state(child) != 0; i++)
+		sleep_ms(1);
+	CHECK_EQ(process_state(child), 0);
+	close(fd);
+	unlink("fifo");
+	unlink("opened");
+}
+
+static void test_scripts(void)
+{
+	struct selene_spawn_args args = args_make("./loop", exit_argv);
+	REQUIRE(scratch_enter());
+	REQUIRE(file_write("loop", "#!./loop\n", 9) && chmod("loop", 0755) == 0);
+	CHECK_ERRNO(spawn_call(&args, sizeof(args)), ELOOP);
+	REQUIRE(file_write("loop", "#!./gone\n", 9));
+	CHECK_ERRNO(spawn_call(&args, sizeof(args)), ENOENT);
+	REQUIRE(file_write("loop", "#!/tmp\n", 7));
+	CHECK_ERRNO(spawn_call(&args, sizeof(args)), EACCES);
+	REQUIRE(file_write("loop", "\177ELF", 4));
+	CHECK_ERRNO(spawn_call(&args, sizeof(args)), ENOEXEC);
+	args = args_make(".", exit_argv);
+	CHECK_ERRNO(spawn_call(&args, sizeof(args)), EACCES);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+	unlink("loop");
+}
+
+static volatile int swapping;
+
+static void *swap_run(void *unused)
+{
+	while (swapping) {
+		rename("first", "program");
+		symlink("second", "first");
+		rename("first", "program");
+		symlink(self, "first");
+	}
+	return unused;
+}
+
+/* The name changes its program all the time: each spawn starts the one or the other. */
+static void test_swapped(void)
+{
+	struct selene_spawn_args args = args_make("./program", exit_argv);
+	int seen[2] = { 0 };
+	pthread_t thread;
+	REQUIRE(scratch_enter() && symlink(self, "first") == 0 && symlink(self, "program") == 0);
+	REQUIRE(file_write("second", "#!/bin/false\n", 13) && chmod("second", 0755) == 0);
+	swapping = 1;
+	CHECK_EQ(pthread_create(&thread, NULL, swap_run, NULL), 0);
+	for (int i = 0; i < 100; i++) {
+		int status = status_of(spawn_call(&args, sizeof(args)));
+		CHECK(status == 5 || status == 1);
+		seen[status == 5]++;
+	}
+	swapping = 0;
+	pthread_join(thread, NULL);
+	CHECK_EQ(seen[0] + seen[1], 100);
+}
+
 static const struct check_case cases[] = {
 	{ "path", test_path },
 	{ "errors", test_errors },
@@ -199,6 +342,10 @@ static const struct check_case cases[] = {
 	{ "larger-struct", test_larger_struct },
 	{ "child", test_child },
 	{ "threads", test_threads },
+	{ "killed", test_killed },
+	{ "caller-killed", test_caller_killed },
+	{ "scripts", test_scripts },
+	{ "swapped", test_swapped },
 };
 
 static int mode_run(char **argv)
