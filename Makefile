@@ -163,9 +163,10 @@ $(U)/flags: FORCE | setup
 	@mkdir -p $(@D)
 	@echo '$(USER_CC) $(USER_FLAGS)' | cmp -s - $@ || echo '$(USER_CC) $(USER_FLAGS)' >$@
 
-$(U)/init: $(INIT_C) user/init/init.h $(U)/flags
+# init is also `pages`: one static program less in the root.
+$(U)/init: $(INIT_C) user/init/init.h user/programs/pages.c $(U)/flags
 	$(call say,USERCC,$@)$(USER_CC) $(USER_FLAGS) -Os -ffunction-sections -Wl,--gc-sections -s \
-		-o $@ $(INIT_C)
+		-DPAGES_IN_INIT -o $@ $(INIT_C) user/programs/pages.c
 
 $(U)/bench/bench: $(BENCH_C) $(wildcard user/bench/*.h) user/lib/selene_spawn.h $(U)/flags
 	$(call say,USERCC,$@)mkdir -p $(@D)
@@ -261,9 +262,11 @@ test-interleave:
 	@tests/interleave/run
 
 # What make test does in a bounded form, to the end.
-test-long: user kernel
+test-long: kernel user
 	@scripts/setup test
-	@tests/interleave/run --complete --seconds 120
+	@tests/interleave/run --complete --seconds 1800
+	@scripts/run --smp 4 --mem 512M --add build/user/tests/mmrandom:/mmrandom --timeout 3500 -- \
+		/mmrandom -t 3400 1 1000000
 	@LONG=1 tests/system/run 'display-stress*'
 
 test-system: user kernel
@@ -316,7 +319,7 @@ help:
 	@echo 'make run-card      boot that card through U-Boot in QEMU: BOARD=virt|sifive_u'
 	@echo 'make debug         the same, waiting for gdb'
 	@echo 'make test          all tests; test-host, test-interleave, test-system: a part'
-	@echo 'make test-long     all interleavings of the memory manager'
+	@echo 'make test-long     all interleavings of the memory manager; a million random operations'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
 	@echo 'make fuzz          fuzzers of the loader and of readers, for SECONDS=60 in all'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'

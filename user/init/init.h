@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* user/programs/pages.c: what this program is under the name `pages`. */
+int pages_main(int argc, char **argv);
+
 /* ---- main.c ---- */
 
 /* One line on the console. */

@@ -108,6 +108,8 @@ int main(int argc, char **argv)
 	struct job job = { 0 };
 	struct timespec started;
 
+	if (!strcmp(basename(argv[0]), "pages"))
+		return pages_main(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "--nothing"))
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &started);

@@ -122,7 +122,8 @@ static void print_file(FILE *file)
 	printf("  pages\n");
 }
 
-int main(int argc, char **argv)
+int pages_main(int argc, char **argv);
+int pages_main(int argc, char **argv)
 {
 	char path[64];
 	FILE *file;
@@ -141,3 +142,10 @@ int main(int argc, char **argv)
 	print_file(file);
 	return 0;
 }
+
+#ifndef PAGES_IN_INIT
+int main(int argc, char **argv)
+{
+	return pages_main(argc, argv);
+}
+#endif
