@@ -58,6 +58,11 @@ static int set_read_write(const char *value)
 }
 COMMAND_LINE("rw", set_read_write);
 
+bool root_is_named(void)
+{
+	return root_name != NULL;
+}
+
 static bool exists(const char *name)
 {
 	struct path path;
@@ -125,11 +130,6 @@ static const char *reason(int error)
 	default:
 		return "it cannot be mounted; the messages above say why";
 	}
-}
-
-bool root_is_named(void)
-{
-	return root_name != NULL;
 }
 
 static void wait_for_device(void)

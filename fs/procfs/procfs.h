@@ -8,6 +8,7 @@
  *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
  *   memory.c    mem                                numbers.c  stat, statm, status, io…
  *   sys.c       /proc/sys/…
+ *   disks.c     /proc/partitions, diskstats
  *   sysvipc.c   /proc/sysvipc/shm, sem
  *   net.c       /proc/net/…
  */
@@ -68,6 +69,9 @@ int proc_follow_root(const struct proc_subject *subject, struct path *target);
 /* maps.c */
 void proc_show_maps(struct text *text, const struct proc_subject *subject);
 void proc_show_smaps(struct text *text, const struct proc_subject *subject);
+/* disks.c */
+void proc_show_partitions(struct text *text, const struct proc_subject *subject);
+void proc_show_diskstats(struct text *text, const struct proc_subject *subject);
 /* system.c */
 void proc_show_mounts(struct text *text, const struct proc_subject *subject);
 void proc_show_mountinfo(struct text *text, const struct proc_subject *subject);

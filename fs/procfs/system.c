@@ -278,6 +278,8 @@ const struct proc_entry proc_root_entries[] = {
 	{ .name = "interrupts", .mode = S_IFREG | 0444, .show = show_interrupts },
 	{ .name = "vmstat", .mode = S_IFREG | 0444, .show = show_vmstat },
 	{ .name = "swaps", .mode = S_IFREG | 0444, .show = show_swaps },
+	{ .name = "partitions", .mode = S_IFREG | 0444, .show = proc_show_partitions },
+	{ .name = "diskstats", .mode = S_IFREG | 0444, .show = proc_show_diskstats },
 	{ .name = "devices", .mode = S_IFREG | 0444, .show = show_devices },
 	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries },
 	{ .name = "selene", .mode = S_IFDIR | 0555, .children = proc_selene_entries },

@@ -133,9 +133,12 @@ void block_submit_all(struct block_request *const requests[], unsigned count);
 
 /* ---- for users: synchronous; all may sleep. Offsets and sizes in bytes, whole logical blocks ---- */
 
-/* 0, -EIO, -ENODEV, -EINVAL (not aligned, or past the end). Any size. */
+/*
+ * 0, -EIO, -ENODEV, -EINVAL (past the end). Any size; a part of logical blocks (a super block of 1 KiB on
+ * blocks of 4 KiB), too, up to 64 KiB, through memory of its own: -ENOMEM.
+ */
 int block_read(struct block_device *device, u64 offset, void *data, size_t size);
-/* The same and -EROFS. @flags: BLOCK_FUA, by a flush where the device has none of its own. */
+/* The same in whole logical blocks (-EINVAL), and -EROFS. @flags: BLOCK_FUA, by a flush where the device has none of its own. */
 int block_write(struct block_device *device, u64 offset, const void *data, size_t size,
 		unsigned flags);
 /* One range of the device from or to any number of segments. */

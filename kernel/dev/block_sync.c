@@ -2,9 +2,11 @@
 #include <dev/block.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
+#include <lib/string.h>
+#include <mm/slab.h>
 #include <sched/wait.h>
 
-enum { AT_ONCE = 4, WAIT_QUEUES = 16 };
+enum { AT_ONCE = 4, WAIT_QUEUES = 16, READ_PART_MOST = 1 << 16 };
 
 /* One caller's requests in flight. */
 struct transfer {
@@ -163,8 +165,24 @@ static int flat_transfer(struct block_device *device, bool write, u64 offset, u8
 	return error;
 }
 
+/* Through memory for whole logical blocks. */
+static int read_part(struct block_device *device, u64 offset, void *data, size_t size)
+{
+	u64 start = ALIGN_DOWN(offset, (u64)device->sector_size);
+	u64 end = ALIGN_UP(offset + size, (u64)device->sector_size);
+	u8 *blocks = end > start && end - start <= READ_PART_MOST ? kmalloc(end - start) : NULL;
+	int error = blocks ? flat_transfer(device, false, start, blocks, end - start, 0) : -ENOMEM;
+
+	if (!error)
+		memcpy(data, blocks + (offset - start), size);
+	kfree(blocks);
+	return error;
+}
+
 int block_read(struct block_device *device, u64 offset, void *data, size_t size)
 {
+	if (unlikely((offset | size) & (device->sector_size - 1)))
+		return read_part(device, offset, data, size);
 	return flat_transfer(device, false, offset, data, size, 0);
 }
 

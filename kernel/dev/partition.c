@@ -17,6 +17,7 @@ enum {
 	TYPE_EXTENDED_LINUX = 0x85,
 	TYPE_GPT = 0xee,
 	LOGICAL_FIRST = 5,
+	EXTENDED_SHOWN = 2,
 	GPT_HEADER_LEAST = 92,
 	GPT_ENTRY_LEAST = 128,
 	GPT_ENTRY_MOST = 4096,
@@ -106,11 +107,16 @@ static int read_mbr(struct table *table)
 	for (unsigned i = 0; i < 4; i++) {
 		const u8 *entry = entries + 16 * i;
 		struct partition_entry *made;
+		u32 count;
 
 		/* A boot sector of FAT has the signature, too, and text where the table is. */
 		if (entry[0] & 0x7f)
 			return 0;
-		if (!entry[4] || !add(table, i + 1, load_le32(entry + 8), load_le32(entry + 12)))
+		/* Of a container just enough for a boot loader is shown, as Linux does. */
+		count = load_le32(entry + 12);
+		if (is_extended(entry[4]))
+			count = MIN(count, EXTENDED_SHOWN);
+		if (!entry[4] || !add(table, i + 1, load_le32(entry + 8), count))
 			continue;
 		made = &table->entries[table->count - 1];
 		snprintf(made->uuid, sizeof(made->uuid), "%08x-%02x", disk_id, i + 1);
