@@ -233,7 +233,7 @@ static void writeback_thread(void *argument)
 
 		(void)wait_event_mode(&work_wait, READ_ONCE(urgent), wake, WAIT_UNINTERRUPTIBLE);
 		if (atomic_exchange_value(&urgent, 0)) {
-			write_before(NULL, ~(u64)0, OBJECT_START);
+			write_before(NULL, time_now(), OBJECT_START);
 			wait_wake_all(&progress_wait);
 		} else if (!list_empty(&dirty_vnodes)) {
 			write_before(NULL, start, OBJECT_START);

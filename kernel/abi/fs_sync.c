@@ -7,7 +7,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 
-enum { FADVISE_LAST = 5 };
+enum { FADVISE_DONT_NEED = 4, FADVISE_LAST = 5 };
 enum { SYNC_WAIT = 1 | 4 }; /* SYNC_FILE_RANGE_WAIT_BEFORE, _AFTER */
 
 static long sync_fd(unsigned long fd, bool data_only)
@@ -73,7 +73,20 @@ SYSCALL_4(sys_sync_file_range, fd, offset, size, flags)
 	return error;
 }
 
-/* Advice is about pages to be read or written later: all are in memory. */
+/* Whole pages, of which a write-back is started first; @size 0: to the end. */
+static void file_forget_pages(struct file *file, u64 offset, u64 size)
+{
+	struct memory_object *object = file->vnode->object;
+	u64 first = offset / PAGE_SIZE + (offset % PAGE_SIZE != 0);
+	u64 end = size ? (offset + size) / PAGE_SIZE : ~(u64)0;
+
+	if (!object || !object->operations->read_pages || first >= end)
+		return;
+	object_write_back(object, first, end - 1, OBJECT_START);
+	object_drop_clean(object, first, end - 1);
+}
+
+/* Advice about pages to be read or written later: what will not be needed leaves memory if it is clean. */
 SYSCALL_4(sys_fadvise64, fd, offset, size, advice)
 {
 	struct file_hold hold = file_hold((int)fd);
@@ -85,6 +98,8 @@ SYSCALL_4(sys_fadvise64, fd, offset, size, advice)
 		error = -ESPIPE;
 	else if ((u32)advice > FADVISE_LAST || (s64)size < 0)
 		error = -EINVAL;
+	else if (hold.file->vnode && advice == FADVISE_DONT_NEED)
+		file_forget_pages(hold.file, offset, size);
 	file_release(hold);
 	return error;
 }
