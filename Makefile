@@ -231,7 +231,7 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 ifneq ($(filter command%,$(origin DISPLAY)),)
 DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
 endif
-.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux bench check-layers format-check
+.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux test-programs test-stress bench check-layers format-check
 run: all
 	@scripts/setup run
 	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
@@ -284,6 +284,16 @@ test-linux: user
 	@scripts/setup test
 	@tests/system/run --linux
 
+# Debian's programs, the long groups too: PROGRAMS="GROUP GROUP:CASE ..." chooses.
+test-programs: user kernel
+	@scripts/setup test
+	@tests/programs/run $(PROGRAMS)
+
+# Half a minute of everything at once, on 4 harts.
+test-stress: user kernel
+	@scripts/setup test
+	@tests/programs/run stress
+
 check-layers:
 	@scripts/check-layers
 
@@ -322,6 +332,7 @@ help:
 	@echo 'make test-long     all interleavings of the memory manager; a million random operations'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
 	@echo 'make fuzz          fuzzers of the loader and of readers, for SECONDS=60 in all'
+	@echo 'make test-programs Debian'"'"'s programs beside Linux; test-stress: stress-ng'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'
 	@echo 'make profile       where the instructions of a row go: ROW=fork_exit'
 	@echo 'make check-layers  who may include whom'

@@ -1,4 +1,4 @@
-/* /proc/PID/maps and smaps: the mappings of a space, and who owns what they show. */
+/* /proc/PID/maps, smaps and smaps_rollup: the mappings of a space, and who owns what they show. */
 #include <fs/procfs/procfs.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -47,33 +47,130 @@ static void kib(struct text *text, const char *name, u64 pages)
 	text_format(text, "%s:%*lu kB\n", name, (int)(23 - strlen(name)), pages * KIB_PER_PAGE);
 }
 
-/* Rss and its parts as Linux names them, then the states that the entries are in. */
-static void show_counts(struct text *text, struct space *space, const struct mapping *mapping)
+/* Sums of a mapping, or of all; in pages. */
+struct sums {
+	u64 size, resident, shared_clean, shared_dirty, private_dirty, anonymous, locked;
+	u64 file, shared_memory;
+	struct page_counts counts;
+};
+
+static void add_mapping(struct sums *sums, struct space *space, const struct mapping *mapping)
 {
 	struct page_counts counts;
-	u64 resident;
+	u64 resident, shared, dirty;
 
 	space_count_pages(space, mapping->start, mapping->end, &counts);
-	resident = counts.owned + counts.shared + counts.cow;
-	kib(text, "Size", (mapping->end - mapping->start) >> PAGE_SHIFT);
-	kib(text, "KernelPageSize", 1);
-	kib(text, "MMUPageSize", 1);
-	kib(text, "Rss", resident);
-	kib(text, "Shared_Clean",
-	    counts.shared + counts.cow -
-		    MIN(counts.dirty - counts.owned, counts.shared + counts.cow));
-	kib(text, "Shared_Dirty", MIN(counts.dirty - counts.owned, counts.shared + counts.cow));
-	kib(text, "Private_Clean", 0);
-	kib(text, "Private_Dirty", counts.owned);
-	kib(text, "Swap", 0);
-	kib(text, "Locked", mapping->flags & MAPPING_LOCKED ? resident : 0);
-	kib(text, "Owned", counts.owned);
-	kib(text, "Shared_Pages", counts.shared);
-	kib(text, "Cow", counts.cow);
-	kib(text, "Borrowed", counts.borrowed);
+	shared = counts.shared + counts.cow;
+	resident = counts.owned + shared;
+	dirty = MIN(counts.dirty - MIN(counts.owned, counts.dirty), shared);
+	sums->size += (mapping->end - mapping->start) >> PAGE_SHIFT;
+	sums->resident += resident;
+	sums->shared_clean += shared - dirty;
+	sums->shared_dirty += dirty;
+	sums->private_dirty += counts.owned;
+	sums->anonymous += counts.owned + (mapping->file ? 0 : counts.cow);
+	sums->locked += mapping->flags & MAPPING_LOCKED ? resident : 0;
+	if (mapping->flags & MAPPING_SHARED && !mapping->file)
+		sums->shared_memory += counts.shared;
+	else if (mapping->file)
+		sums->file += shared;
+	sums->counts.owned += counts.owned;
+	sums->counts.shared += counts.shared;
+	sums->counts.cow += counts.cow;
+	sums->counts.borrowed += counts.borrowed;
 }
 
-static void show_space(struct text *text, const struct proc_subject *subject, bool counts)
+/*
+ * Nobody counts who else maps a page that is shared, so that each mapping is charged all of it; pages that
+ * were referenced are not told from others.
+ */
+static void show_sums(struct text *text, const struct sums *sums, bool rollup)
+{
+	if (!rollup) {
+		kib(text, "Size", sums->size);
+		kib(text, "KernelPageSize", 1);
+		kib(text, "MMUPageSize", 1);
+	}
+	kib(text, "Rss", sums->resident);
+	kib(text, "Pss", sums->resident);
+	kib(text, "Pss_Dirty", sums->shared_dirty + sums->private_dirty);
+	if (rollup) {
+		kib(text, "Pss_Anon", sums->anonymous);
+		kib(text, "Pss_File", sums->file);
+		kib(text, "Pss_Shmem", sums->shared_memory);
+	}
+	kib(text, "Shared_Clean", sums->shared_clean);
+	kib(text, "Shared_Dirty", sums->shared_dirty);
+	kib(text, "Private_Clean", 0);
+	kib(text, "Private_Dirty", sums->private_dirty);
+	kib(text, "Referenced", sums->resident);
+	kib(text, "Anonymous", sums->anonymous);
+	kib(text, "KSM", 0);
+	kib(text, "LazyFree", 0);
+	kib(text, "AnonHugePages", 0);
+	kib(text, "ShmemPmdMapped", 0);
+	kib(text, "FilePmdMapped", 0);
+	kib(text, "Shared_Hugetlb", 0);
+	kib(text, "Private_Hugetlb", 0);
+	kib(text, "Swap", 0);
+	kib(text, "SwapPss", 0);
+	kib(text, "Locked", sums->locked);
+	kib(text, "Owned", sums->counts.owned);
+	kib(text, "Shared_Pages", sums->counts.shared);
+	kib(text, "Cow", sums->counts.cow);
+	kib(text, "Borrowed", sums->counts.borrowed);
+}
+
+/* Two letters each: proc_pid_smaps(5). */
+static void show_flags(struct text *text, const struct mapping *mapping)
+{
+	text_format(text, "THPeligible:           0\nVmFlags: %s%s%s%s%s%s%s%s%s%s%s\n",
+		    mapping->prot & PAGE_READ ? "rd " : "", mapping->prot & PAGE_WRITE ? "wr " : "",
+		    mapping->prot & PAGE_EXEC ? "ex " : "",
+		    mapping->flags & MAPPING_SHARED ? "sh " : "",
+		    mapping->prot_max & PAGE_READ ? "mr " : "",
+		    mapping->prot_max & PAGE_WRITE ? "mw " : "",
+		    mapping->prot_max & PAGE_EXEC ? "me " : "",
+		    mapping->flags & MAPPING_GROWS_DOWN ? "gd " : "",
+		    mapping->flags & MAPPING_LOCKED ? "lo " : "",
+		    mapping->flags & MAPPING_DONT_FORK ? "dc " : "",
+		    mapping->flags & MAPPING_WIPE_ON_FORK ? "wf " : "");
+}
+
+enum space_view { VIEW_MAPS, VIEW_SMAPS, VIEW_ROLLUP };
+
+static void show_rollup(struct text *text, struct space *space)
+{
+	struct mapping *mapping = space_mapping_from(space, 0);
+	struct sums sums = { 0 };
+	vaddr_t start = mapping ? mapping->start : 0, end = 0;
+	size_t before = text->size;
+
+	for (; mapping; mapping = mapping_next(mapping)) {
+		add_mapping(&sums, space, mapping);
+		end = mapping->end;
+	}
+	text_format(text, "%08lx-%08lx ---p 00000000 00:00 0 ", start, end);
+	while (text->size - before < 73 && !text->failed)
+		text_append(text, " ", 1);
+	text_format(text, "[rollup]\n");
+	show_sums(text, &sums, true);
+}
+
+static void show_one(struct text *text, struct space *space, const struct mapping *mapping,
+		     bool counts, char *buffer)
+{
+	struct sums sums = { 0 };
+
+	show_mapping(text, mapping, buffer);
+	if (!counts)
+		return;
+	add_mapping(&sums, space, mapping);
+	show_sums(text, &sums, false);
+	show_flags(text, mapping);
+}
+
+static void show_space(struct text *text, const struct proc_subject *subject, enum space_view view)
 {
 	struct space *space = process_space(subject->process);
 	char *buffer = kmalloc(PATH_MAX);
@@ -81,12 +178,12 @@ static void show_space(struct text *text, const struct proc_subject *subject, bo
 	text->failed |= !buffer;
 	if (space && buffer) {
 		read_lock(&space->lock);
-		for (struct mapping *mapping = space_mapping_from(space, 0); mapping;
-		     mapping = mapping_next(mapping)) {
-			show_mapping(text, mapping, buffer);
-			if (counts)
-				show_counts(text, space, mapping);
-		}
+		if (view == VIEW_ROLLUP)
+			show_rollup(text, space);
+		else
+			for (struct mapping *mapping = space_mapping_from(space, 0); mapping;
+			     mapping = mapping_next(mapping))
+				show_one(text, space, mapping, view == VIEW_SMAPS, buffer);
 		read_unlock(&space->lock);
 	}
 	if (space)
@@ -96,10 +193,15 @@ static void show_space(struct text *text, const struct proc_subject *subject, bo
 
 void proc_show_maps(struct text *text, const struct proc_subject *subject)
 {
-	show_space(text, subject, false);
+	show_space(text, subject, VIEW_MAPS);
 }
 
 void proc_show_smaps(struct text *text, const struct proc_subject *subject)
 {
-	show_space(text, subject, true);
+	show_space(text, subject, VIEW_SMAPS);
+}
+
+void proc_show_rollup(struct text *text, const struct proc_subject *subject)
+{
+	show_space(text, subject, VIEW_ROLLUP);
 }

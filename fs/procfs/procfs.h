@@ -6,7 +6,7 @@
  *   procfs.c    nodes, tables, lookup, listing     system.c   /proc/meminfo and its like
  *   process.c   /proc/PID/…                        maps.c     maps, smaps
  *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
- *   memory.c    mem                                numbers.c  stat, statm, status, io…
+ *   memory.c    mem                                status.c   stat, statm, status, io…
  *   sys.c       /proc/sys/…
  *   disks.c     /proc/partitions, diskstats
  *   sysvipc.c   /proc/sysvipc/shm, sem
@@ -66,12 +66,29 @@ int proc_follow_exe(const struct proc_subject *subject, struct path *target);
 int proc_follow_cwd(const struct proc_subject *subject, struct path *target);
 int proc_follow_root(const struct proc_subject *subject, struct path *target);
 
+/* status.c */
+struct page_counts;
+void proc_show_stat(struct text *text, const struct proc_subject *subject);
+void proc_show_statm(struct text *text, const struct proc_subject *subject);
+void proc_show_status(struct text *text, const struct proc_subject *subject);
+void proc_show_io(struct text *text, const struct proc_subject *subject);
+void proc_show_syscall(struct text *text, const struct proc_subject *subject);
+void proc_show_personality(struct text *text, const struct proc_subject *subject);
+void proc_show_schedstat(struct text *text, const struct proc_subject *subject);
+void proc_show_timer_slack(struct text *text, const struct proc_subject *subject);
+void proc_show_cgroup(struct text *text, const struct proc_subject *subject);
+void proc_show_login(struct text *text, const struct proc_subject *subject);
+/* The pages of the whole space of @process. */
+void proc_space_size(struct process *process, struct page_counts *counts);
+
 /* maps.c */
+void proc_show_rollup(struct text *text, const struct proc_subject *subject);
 void proc_show_maps(struct text *text, const struct proc_subject *subject);
 void proc_show_smaps(struct text *text, const struct proc_subject *subject);
 /* disks.c */
 void proc_show_partitions(struct text *text, const struct proc_subject *subject);
 void proc_show_diskstats(struct text *text, const struct proc_subject *subject);
 /* system.c */
+void proc_show_mountstats(struct text *text, const struct proc_subject *subject);
 void proc_show_mounts(struct text *text, const struct proc_subject *subject);
 void proc_show_mountinfo(struct text *text, const struct proc_subject *subject);

@@ -4,7 +4,6 @@
 #include <boot/command_line.h>
 #include <boot/version.h>
 #include <dev/irq.h>
-#include <dev/random.h>
 #include <dev/tty.h>
 #include <fs/buffer.h>
 #include <fs/procfs/procfs.h>
@@ -17,7 +16,7 @@
 #include <sched/cpu.h>
 #include <sched/timer.h>
 
-enum { KIB_PER_PAGE = PAGE_SIZE / 1024, TICK_NS = 10000000, PID_MAX = 32768 };
+enum { KIB_PER_PAGE = PAGE_SIZE / 1024, TICK_NS = 10000000 };
 
 static unsigned long ticks(u64 ns)
 {
@@ -32,6 +31,9 @@ static void meminfo_line(struct text *text, const char *name, u64 pages)
 /* Available is what is free or clean, in the caches of files on disks. */
 static void show_meminfo(struct text *text, const struct proc_subject *subject)
 {
+	/* What there is none of, and programs sum up all the same. */
+	static const char *const none[] = { "SecPageTables", "NFS_Unstable", "Bounce",
+					    "WritebackTmp" };
 	struct frame_statistics memory;
 	u64 stacks = thread_stack_frames_cached(), dirty = object_dirty_pages();
 
@@ -44,19 +46,33 @@ static void show_meminfo(struct text *text, const struct proc_subject *subject)
 	meminfo_line(text, "SwapCached", 0);
 	meminfo_line(text, "Active", memory.user + memory.object);
 	meminfo_line(text, "Inactive", 0);
+	meminfo_line(text, "Active(anon)", memory.user);
+	meminfo_line(text, "Inactive(anon)", 0);
+	meminfo_line(text, "Active(file)", memory.object);
+	meminfo_line(text, "Inactive(file)", 0);
+	meminfo_line(text, "Unevictable", 0);
+	meminfo_line(text, "Mlocked", 0);
 	meminfo_line(text, "SwapTotal", 0);
 	meminfo_line(text, "SwapFree", 0);
 	meminfo_line(text, "Dirty", dirty + buffer_dirty_bytes() / PAGE_SIZE);
 	meminfo_line(text, "Writeback", 0);
 	meminfo_line(text, "AnonPages", memory.user);
+	meminfo_line(text, "Mapped", memory.object);
 	meminfo_line(text, "Shmem", memory.object - object_cached_pages());
+	meminfo_line(text, "KReclaimable", 0);
 	meminfo_line(text, "Slab", memory.slab);
 	meminfo_line(text, "SReclaimable", 0);
 	meminfo_line(text, "SUnreclaim", memory.slab);
 	meminfo_line(text, "KernelStack", thread_count() * 4);
 	meminfo_line(text, "PageTables", memory.table);
+	for (unsigned i = 0; i < ARRAY_SIZE(none); i++)
+		meminfo_line(text, none[i], 0);
 	meminfo_line(text, "CommitLimit", memory.total);
 	meminfo_line(text, "Committed_AS", memory.user + memory.object);
+	meminfo_line(text, "VmallocTotal", 0);
+	meminfo_line(text, "VmallocUsed", 0);
+	meminfo_line(text, "VmallocChunk", 0);
+	meminfo_line(text, "Percpu", 0);
 }
 
 static void cpu_line(struct text *text, const char *name, const struct cpu *cpu)
@@ -92,7 +108,7 @@ static void show_stat(struct text *text, const struct proc_subject *subject)
 	}
 	text_format(text,
 		    "intr %lu\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\n"
-		    "procs_blocked 0\n",
+		    "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		    sum.interrupts, sum.switches, boot_seconds(), process_last_pid(),
 		    sched_runnable());
 }
@@ -233,6 +249,23 @@ void proc_show_mounts(struct text *text, const struct proc_subject *subject)
 	mount_for_each(show_mount, &context);
 }
 
+static bool show_mount_statistics(struct mount *mount, void *context)
+{
+	char buffer[256];
+	const char *where = mount_text(mount, buffer, sizeof(buffer));
+
+	if ((uintptr_t)where >= -4096ul)
+		where = "(unreachable)";
+	text_format(context, "device %s mounted on %s with fstype %s\n", mount->source, where,
+		    mount->system->type->name);
+	return true;
+}
+
+void proc_show_mountstats(struct text *text, const struct proc_subject *subject)
+{
+	mount_for_each(show_mount_statistics, text);
+}
+
 void proc_show_mountinfo(struct text *text, const struct proc_subject *subject)
 {
 	struct mounts_context context = { text, true };
@@ -284,107 +317,5 @@ const struct proc_entry proc_root_entries[] = {
 	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries },
 	{ .name = "selene", .mode = S_IFDIR | 0555, .children = proc_selene_entries },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries },
-	{ 0 },
-};
-
-/* /proc/sys */
-
-static void show_os_release(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "6.12.0-selene\n");
-}
-
-static void show_os_type(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "Linux\n");
-}
-
-static void show_sys_version(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "#1 Selene %s SMP\n", SELENE_VERSION);
-}
-
-static void show_pid_max(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "%d\n", PID_MAX);
-}
-
-static void show_threads_max(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "%d\n", PID_MAX);
-}
-
-static void show_overcommit(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "0\n");
-}
-
-static void show_pipe_max(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "1048576\n");
-}
-
-static void show_file_max(struct text *text, const struct proc_subject *subject)
-{
-	text_format(text, "%ld\n", (long)(~0ul >> 1));
-}
-
-static void format_uuid(struct text *text, u8 uuid[16])
-{
-	uuid[6] = (uuid[6] & 0x0f) | 0x40; /* version 4, random (RFC 9562) */
-	uuid[8] = (uuid[8] & 0x3f) | 0x80;
-	for (int i = 0; i < 16; i++)
-		text_format(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-			    uuid[i]);
-	text_format(text, "\n");
-}
-
-static void show_uuid(struct text *text, const struct proc_subject *subject)
-{
-	u8 uuid[16];
-
-	random_bytes(uuid, sizeof(uuid));
-	format_uuid(text, uuid);
-}
-
-static void show_boot_id(struct text *text, const struct proc_subject *subject)
-{
-	static u8 uuid[16];
-	static bool made;
-
-	if (!made) {
-		random_bytes(uuid, sizeof(uuid));
-		made = true;
-	}
-	format_uuid(text, uuid);
-}
-
-static const struct proc_entry random_entries[] = {
-	{ .name = "uuid", .mode = S_IFREG | 0444, .show = show_uuid },
-	{ .name = "boot_id", .mode = S_IFREG | 0444, .show = show_boot_id },
-	{ 0 },
-};
-static const struct proc_entry kernel_entries[] = {
-	{ .name = "osrelease", .mode = S_IFREG | 0444, .show = show_os_release },
-	{ .name = "ostype", .mode = S_IFREG | 0444, .show = show_os_type },
-	{ .name = "version", .mode = S_IFREG | 0444, .show = show_sys_version },
-	{ .name = "pid_max", .mode = S_IFREG | 0444, .show = show_pid_max },
-	{ .name = "threads-max", .mode = S_IFREG | 0444, .show = show_threads_max },
-	{ .name = "random", .mode = S_IFDIR | 0555, .children = random_entries },
-	{ 0 },
-};
-static const struct proc_entry vm_entries[] = {
-	{ .name = "overcommit_memory", .mode = S_IFREG | 0444, .show = show_overcommit },
-	{ 0 },
-};
-static const struct proc_entry sys_fs_entries[] = {
-	{ .name = "pipe-max-size", .mode = S_IFREG | 0444, .show = show_pipe_max },
-	{ .name = "file-max", .mode = S_IFREG | 0444, .show = show_file_max },
-	{ 0 },
-};
-const struct proc_entry proc_sys_entries[] = {
-	{ .name = "kernel", .mode = S_IFDIR | 0555, .children = kernel_entries },
-	{ .name = "vm", .mode = S_IFDIR | 0555, .children = vm_entries },
-	{ .name = "fs", .mode = S_IFDIR | 0555, .children = sys_fs_entries },
 	{ 0 },
 };

@@ -5,6 +5,7 @@
 #include <fs/file.h>
 #include <lib/errno.h>
 #include <mm/slab.h>
+#include <proc/process.h>
 
 enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4, RWF_KNOWN = 7 };
 
@@ -64,16 +65,34 @@ void segments_free(struct io_segment *first, struct io_segment *few)
 		kfree(first);
 }
 
+/* For /proc/PID/io. */
+static long counted(bool write, long result)
+{
+	struct process_activity *activity = &thread_current()->user->activity;
+	u64 bytes = result > 0 ? (u64)result : 0;
+
+	if (write) {
+		activity->writes++;
+		activity->bytes_written += bytes;
+	} else {
+		activity->reads++;
+		activity->bytes_read += bytes;
+	}
+	return result;
+}
+
 /* With @at NULL: at the file's own position. */
 static long transfer(struct file *file, struct io_iterator *iterator, bool write, s64 *at)
 {
 	if (write ? !file_writable(file) : !file_readable(file))
 		return -EBADF;
 	if (!at)
-		return write ? file_write_here(file, iterator) : file_read_here(file, iterator);
+		return counted(write, write ? file_write_here(file, iterator)
+					    : file_read_here(file, iterator));
 	if (!file->operations->seekable)
 		return -ESPIPE;
-	return write ? file_write(file, iterator, at) : file_read(file, iterator, at);
+	return counted(write,
+		       write ? file_write(file, iterator, at) : file_read(file, iterator, at));
 }
 
 static long transfer_one(unsigned long fd, vaddr_t base, u64 size, bool write, s64 *at)

@@ -12,20 +12,17 @@
 #include <mm/frame.h>
 #include <mm/slab.h>
 #include <proc/credentials.h>
+#include <proc/host_name.h>
 #include <proc/limits.h>
 #include <proc/rusage.h>
 #include <sched/cpu.h>
 
-enum { NAME_SIZE = 65, NS_PER_SECOND = 1000000000 };
+enum { NAME_SIZE = HOST_NAME_SIZE, NS_PER_SECOND = 1000000000 };
 
 struct names { /* struct new_utsname */
 	char system[NAME_SIZE], node[NAME_SIZE], release[NAME_SIZE], version[NAME_SIZE],
 		machine[NAME_SIZE], domain[NAME_SIZE];
 };
-
-static struct spinlock names_lock = SPINLOCK_INIT(RANK_PROCESS);
-static char node_name[NAME_SIZE] = "selene";   /* [names_lock] */
-static char domain_name[NAME_SIZE] = "(none)"; /* [names_lock] */
 
 SYSCALL_1(sys_uname, address)
 {
@@ -34,14 +31,12 @@ SYSCALL_1(sys_uname, address)
 			       .version = "#1 Selene " SELENE_VERSION " SMP" };
 
 	strlcpy(names.machine, cpu_machine_name, sizeof(names.machine));
-	spin_lock(&names_lock);
-	strlcpy(names.node, node_name, sizeof(names.node));
-	strlcpy(names.domain, domain_name, sizeof(names.domain));
-	spin_unlock(&names_lock);
+	host_name_get(HOST_NAME, names.node);
+	host_name_get(HOST_DOMAIN, names.domain);
 	return copy_out(address, &names, sizeof(names)) ? -EFAULT : 0;
 }
 
-static long set_name(char *name, vaddr_t from, s32 size)
+static long set_name(enum host_name which, vaddr_t from, s32 size)
 {
 	char new[NAME_SIZE] = { 0 };
 
@@ -51,20 +46,18 @@ static long set_name(char *name, vaddr_t from, s32 size)
 		return -EINVAL;
 	if (copy_in(new, from, (size_t)size))
 		return -EFAULT;
-	spin_lock(&names_lock);
-	memcpy(name, new, NAME_SIZE);
-	spin_unlock(&names_lock);
+	host_name_set(which, new);
 	return 0;
 }
 
 SYSCALL_2(sys_sethostname, name, size)
 {
-	return set_name(node_name, name, (s32)size);
+	return set_name(HOST_NAME, name, (s32)size);
 }
 
 SYSCALL_2(sys_setdomainname, name, size)
 {
-	return set_name(domain_name, name, (s32)size);
+	return set_name(HOST_DOMAIN, name, (s32)size);
 }
 
 struct system_info { /* struct sysinfo */

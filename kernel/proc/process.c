@@ -264,6 +264,37 @@ void process_times_locked(struct process *process, u64 *user_time, u64 *system_t
 	}
 }
 
+void process_activity_add(struct process_activity *sum, const struct process_activity *more)
+{
+	sum->reads += more->reads;
+	sum->writes += more->writes;
+	sum->bytes_read += more->bytes_read;
+	sum->bytes_written += more->bytes_written;
+}
+
+u64 process_faults(struct process *process)
+{
+	unsigned long state = tree_lock();
+	u64 faults = process->dead_counts.faults;
+	struct user_thread *user;
+
+	process_for_each_thread(user, process)
+		faults += user->faults;
+	tree_unlock(state);
+	return faults;
+}
+
+void process_activity(struct process *process, struct process_activity *sum)
+{
+	unsigned long state = tree_lock();
+	struct user_thread *user;
+
+	*sum = process->dead_activity;
+	process_for_each_thread(user, process)
+		process_activity_add(sum, &user->activity);
+	tree_unlock(state);
+}
+
 void process_times(struct process *process, u64 *user_time, u64 *system_time)
 {
 	unsigned long state = tree_lock();

@@ -64,6 +64,12 @@ struct id {
 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
+/* What calls of threads moved, for /proc/PID/io. */
+struct process_activity {
+	u64 reads, writes;	       /* calls */
+	u64 bytes_read, bytes_written; /* by them */
+};
+
 struct process {
 	struct id *id;				   /* [const] pid */
 	struct id *group_id, *session_id;	   /* [tree] */
@@ -108,13 +114,14 @@ struct process {
 	u64 children_user, children_system; /* [tree] ns, of reaped children */
 	struct usage_counts {
 		u64 faults, voluntary, involuntary; /* page faults, switches */
-	} dead_counts, children_counts; /* [tree] of ended threads, of reaped children */
-	u64 dead_user, dead_system;	/* [tree] ns, of ended threads */
-	struct timer real_timer;	/* ITIMER_REAL */
-	u64 real_interval;		/* [signal] ns */
-	struct list_node posix_timers;	/* [signal] proc/posix_timer.c */
-	s32 next_posix_timer;		/* [signal] */
-	int death_signal;		/* PR_SET_PDEATHSIG */
+	} dead_counts, children_counts;	       /* [tree] of ended threads, of reaped children */
+	u64 dead_user, dead_system;	       /* [tree] ns, of ended threads */
+	struct timer real_timer;	       /* ITIMER_REAL */
+	u64 real_interval;		       /* [signal] ns */
+	struct list_node posix_timers;	       /* [signal] proc/posix_timer.c */
+	s32 next_posix_timer;		       /* [signal] */
+	int death_signal;		       /* PR_SET_PDEATHSIG */
+	struct process_activity dead_activity; /* [tree] of ended threads */
 	bool child_subreaper;
 	s32 oom_score_adjust;
 	struct list_node semaphore_undos; /* [ipc_lock] proc/semaphore.c */
@@ -152,6 +159,7 @@ struct user_thread {
 	int fault_count;       /* [own] for hazard 9 reports */
 	u64 faults;	       /* [own] page faults that it went on after */
 	vaddr_t fault_address; /* [own] of the last page fault */
+	struct process_activity activity; /* [own] */
 	struct tracee *trace;  /* [tree and signal to change] ptrace(2), or NULL */
 	int trace_signal;      /* [tree] what a tracer that let it go resumed it with */
 	bool logged;	       /* [atomic] its system calls are logged: abi/trace.h */
@@ -194,6 +202,10 @@ unsigned process_count(void);
 s32 process_last_pid(void);
 /* CPU time of all threads, living and ended, ns. */
 void process_times(struct process *process, u64 *user, u64 *system);
+/* What all threads did, living and ended; the page faults that they took. */
+void process_activity(struct process *process, struct process_activity *sum);
+u64 process_faults(struct process *process);
+void process_activity_add(struct process_activity *sum, const struct process_activity *more);
 /* For /proc/PID/stat: one of R S D T t Z X. */
 char process_state_letter(struct process *process);
 char thread_state_letter(struct thread *thread);

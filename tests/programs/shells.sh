@@ -12,9 +12,9 @@ case abc in a*) echo match;; esac; set -- x y z; shift; echo $# $@; echo $BASH_V
 trap 'echo bye' EXIT; trap 'echo usr' USR1; kill -USR1 $$; ulimit -n; type -t cd ls; printf -v w %03d 7; echo $w
 ### bash-jobs
 #~ ^\[(\d)\] \d+$ => [\1] PID
-set -m; sleep 0.2 & wait $!; echo $?; (exit 3) & wait $!; echo $?; sleep 5 & kill %1; wait; echo $?
-sleep 5 & kill -STOP $!; sleep 0.1; jobs; kill -CONT %1; jobs; kill %1; wait %1; echo $?
-coproc cat; echo hi >&${COPROC[1]}; read -r l <&${COPROC[0]}; echo $l; wait -n 2>/dev/null; echo done; exec 3<>/dev/null; ls -l /proc/$$/fd/3 | sed 's/.*->/->/'
+set -m; sleep 0.2 & wait $!; echo $?; (exit 3) & wait $!; echo $?; sleep 5 & kill $!; wait $!; echo $?
+bash -c 'set -m; sleep 5 & kill -STOP $!; sleep 0.3; jobs; kill -CONT %1; sleep 0.1; jobs; kill %1; wait %1; echo $?' 2>&1 | grep -v Terminated
+coproc cat; echo hi >&${COPROC[1]}; read -r l <&${COPROC[0]}; echo $l; exec 3<>/dev/null; ls -l /proc/$$/fd/3 | sed 's/.*->/->/'
 ### bash-pipes
 set -o pipefail; false | true; echo $?; yes | head -n 1; echo ${PIPESTATUS[@]}; seq 100000 | tail -1; exec 5>out; echo x >&5; cat out; echo y | tee >(cat >t) >/dev/null; sleep 0.2; cat t
 time -p true 2>/dev/null; { echo a; echo b >&2; } 2>&1 | sort; cat <(echo 1) <(echo 2); echo $(cat < /proc/sys/kernel/ostype); : > empty; [ -s empty ] || echo empty
