@@ -8,6 +8,7 @@
 #include <mm/frame.h>
 #include <mm/slab.h>
 #include <mm/trim.h>
+#include <proc/process.h>
 
 static void put_text(void *context, const char *data, size_t size)
 {
@@ -80,9 +81,37 @@ static void show_counters(struct text *text, const struct proc_subject *subject)
 			    (unsigned long)atomic64_read(&counter->value));
 }
 
+static void show_trace(struct text *text, const struct proc_subject *subject)
+{
+	syscall_trace_kept(put_text, text);
+}
+
+/* "PID": log its calls; "-PID": no longer; "clear": forget what was logged. */
+static int store_trace(const struct proc_subject *subject, const char *value)
+{
+	bool off = *value == '-';
+	struct process *process;
+	const char *end;
+	u64 pid;
+
+	if (string_starts_with(value, "clear")) {
+		syscall_trace_clear();
+		return 0;
+	}
+	if (parse_u64(value + off, &end, 10, &pid) || (*end && *end != '\n') || pid > INT32_MAX)
+		return -EINVAL;
+	process = process_find((s32)pid);
+	if (!process)
+		return -ESRCH;
+	process_log_calls(process, !off);
+	process_put(process);
+	return 0;
+}
+
 const struct proc_entry proc_selene_entries[] = {
 	{ .name = "audit", .mode = S_IFREG | 0400, .show = show_audit },
 	{ .name = "counters", .mode = S_IFREG | 0444, .show = show_counters },
+	{ .name = "trace", .mode = S_IFREG | 0600, .show = show_trace, .store = store_trace },
 	{ .name = "unimplemented", .mode = S_IFREG | 0444, .show = show_unimplemented },
 	{ .name = "slabs", .mode = S_IFREG | 0400, .show = show_slabs },
 	{ .name = "fail", .mode = S_IFREG | 0600, .show = show_fail, .store = store_fail },

@@ -45,6 +45,10 @@ const struct syscall *syscall_find(long number);
 void syscall_unimplemented_for_each(bool (*visit)(long number, u64 count, void *context),
 				    void *context);
 
+/* The lines of the tracer that are kept, and forgetting them: for /proc/selene/trace. */
+void syscall_trace_kept(void (*put)(void *context, const char *data, size_t size), void *context);
+void syscall_trace_clear(void);
+
 /* struct timespec of the 64-bit ABI, and checked conversion to ns (-EINVAL). */
 struct time_spec {
 	s64 seconds, nanoseconds;

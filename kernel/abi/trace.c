@@ -8,7 +8,12 @@
 #include <mm/slab.h>
 #include <proc/process.h>
 
-enum { TRACE_STRING = 48, TRACE_LINE = 192 };
+/* Lines that are kept for /proc/selene/trace: the last ones. */
+enum { TRACE_STRING = 48, TRACE_LINE = 192, TRACE_KEPT = 1 << 16 };
+
+static struct spinlock kept_lock = SPINLOCK_INIT(RANK_LOG);
+static char kept[TRACE_KEPT]; /* [kept_lock] a ring */
+static u64 kept_end;	      /* [kept_lock] bytes that were ever written to it */
 
 struct syscall_trace {
 	char line[TRACE_LINE];
@@ -70,6 +75,27 @@ static void put_argument(struct syscall_trace *trace, unsigned kind, unsigned lo
 	put_text(trace, text);
 }
 
+static void keep(const char *text)
+{
+	for (; *text; text++)
+		kept[kept_end++ % TRACE_KEPT] = *text;
+}
+
+/* With trace=syscalls to the log, else to what /proc/selene/trace shows. */
+static void finish_line(struct syscall_trace *trace, const char *result)
+{
+	if (trace_to_log) {
+		log_info("%s%s\n", trace->line, result);
+	} else {
+		spin_lock(&kept_lock);
+		keep(trace->line);
+		keep(result);
+		keep("\n");
+		spin_unlock(&kept_lock);
+	}
+	kfree(trace);
+}
+
 struct syscall_trace *syscall_trace_enter(const struct syscall *call,
 					  const struct trap_frame *frame)
 {
@@ -100,8 +126,7 @@ struct syscall_trace *syscall_trace_enter(const struct syscall *call,
 	put_text(trace, ")");
 	/* These do not come back. */
 	if (call && string_starts_with(call->name, "exit")) {
-		log_info("%s\n", trace->line);
-		kfree(trace);
+		finish_line(trace, "");
 		trace = NULL;
 	}
 	return trace;
@@ -109,11 +134,42 @@ struct syscall_trace *syscall_trace_enter(const struct syscall *call,
 
 void syscall_trace_leave(struct syscall_trace *trace, long result)
 {
+	char text[32];
+
 	if (!trace)
 		return;
 	if (result > -4096 && result < 1 << 20)
-		log_info("%s = %ld\n", trace->line, result);
+		snprintf(text, sizeof(text), " = %ld", result);
 	else
-		log_info("%s = %#lx\n", trace->line, (unsigned long)result);
-	kfree(trace);
+		snprintf(text, sizeof(text), " = %#lx", (unsigned long)result);
+	finish_line(trace, text);
+}
+
+void syscall_trace_kept(void (*put)(void *context, const char *data, size_t size), void *context)
+{
+	char *copy = kmalloc(TRACE_KEPT);
+	size_t size, start;
+	u64 first;
+
+	if (!copy)
+		return;
+	spin_lock(&kept_lock);
+	size = (size_t)MIN(kept_end, (u64)TRACE_KEPT);
+	first = kept_end - size;
+	for (size_t i = 0; i < size; i++)
+		copy[i] = kept[(first + i) % TRACE_KEPT];
+	spin_unlock(&kept_lock);
+	/* The first line of a full ring is half a line. */
+	for (start = 0; first && start < size && copy[start] != '\n'; start++)
+		;
+	start += first && start < size;
+	put(context, copy + start, size - start);
+	kfree(copy);
+}
+
+void syscall_trace_clear(void)
+{
+	spin_lock(&kept_lock);
+	kept_end = 0;
+	spin_unlock(&kept_lock);
 }

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The system-call tracer: one line of the log per call of a thread that has WORK_TRACE
- * (trace=syscalls).
+ * The system-call tracer: one line per call of a thread whose user->logged is set, to the log (trace=syscalls
+ * on the command line: init and all that it starts) or to a ring that /proc/selene/trace shows. Children
+ * inherit it. Costs nothing while off: WORK_TRACE sends such threads the long way round.
  */
 #include <abi/syscall.h>
 

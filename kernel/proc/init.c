@@ -18,13 +18,13 @@
 #include <proc/signal_queue.h>
 #include <proc/tree.h>
 
-static bool trace_syscalls; /* trace=syscalls: log every call of every program */
+bool trace_to_log; /* trace=syscalls: log every call of every program */
 
 static int set_trace(const char *value)
 {
 	if (!value || !string_equal(value, "syscalls"))
 		return -EINVAL;
-	trace_syscalls = true;
+	trace_to_log = true;
 	return 0;
 }
 COMMAND_LINE("trace", set_trace);
@@ -175,8 +175,8 @@ static void link_init(const struct child *child)
 	process_link_locked(process, NULL);
 	process_add_thread_locked(process, child->thread);
 	tree_unlock(state);
-	child->user->logged = trace_syscalls;
-	if (trace_syscalls)
+	child->user->logged = trace_to_log;
+	if (trace_to_log)
 		thread_add_work(child->thread, WORK_TRACE);
 }
 

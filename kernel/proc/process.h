@@ -202,6 +202,10 @@ unsigned process_count(void);
 s32 process_last_pid(void);
 /* CPU time of all threads, living and ended, ns. */
 void process_times(struct process *process, u64 *user, u64 *system);
+/* trace=syscalls: the lines of the tracer go to the log. */
+extern bool trace_to_log;
+/* Log the system calls of @process from now on, or no longer; of its later children as well. */
+void process_log_calls(struct process *process, bool on);
 /* What all threads did, living and ended; the page faults that they took. */
 void process_activity(struct process *process, struct process_activity *sum);
 u64 process_faults(struct process *process);

@@ -65,6 +65,21 @@ static void free_later_locked(struct tracee *tracee)
 	list_add_tail(&tracee->tracer->tracees_gone, &tracee->link);
 }
 
+void process_log_calls(struct process *process, bool on)
+{
+	unsigned long state = tree_lock();
+	struct user_thread *user;
+
+	process_for_each_thread(user, process) {
+		user->logged = on;
+		if (on || (user->trace && user->trace->calls))
+			atomic32_or(&user->thread->work, WORK_TRACE);
+		else
+			atomic32_and(&user->thread->work, ~(u32)WORK_TRACE);
+	}
+	tree_unlock(state);
+}
+
 int trace_me(void)
 {
 	struct process *process = process_current();
