@@ -160,13 +160,13 @@ struct user_thread {
 	u64 faults;	       /* [own] page faults that it went on after */
 	vaddr_t fault_address; /* [own] of the last page fault */
 	struct process_activity activity; /* [own] */
-	struct tracee *trace;  /* [tree and signal to change] ptrace(2), or NULL */
-	int trace_signal;      /* [tree] what a tracer that let it go resumed it with */
-	bool logged;	       /* [atomic] its system calls are logged: abi/trace.h */
-	u16 io_priority;       /* [tree] ioprio_set(2) */
-	vaddr_t rseq;	       /* [own] proc/rseq.h: the area, or 0 */
-	u32 rseq_size, rseq_signature; /* [own] */
-	int fault_signal;	       /* [own] forced and not yet delivered: for the report */
+	struct tracee *trace;		  /* [tree and signal to change] ptrace(2), or NULL */
+	int trace_signal;		  /* [tree] what a tracer that let it go resumed it with */
+	bool logged;			  /* [atomic] its system calls are logged: abi/trace.h */
+	u16 io_priority;		  /* [tree] ioprio_set(2) */
+	vaddr_t rseq;			  /* [own] proc/rseq.h: the area, or 0 */
+	u32 rseq_size, rseq_signature;	  /* [own] */
+	int fault_signal;		  /* [own] forced and not yet delivered: for the report */
 };
 
 extern struct spinlock process_tree_lock;

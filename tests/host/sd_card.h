@@ -12,12 +12,12 @@ enum { CARD_BLOCKS = 2048, CARD_BLOCK = 512 };
 /* What goes wrong, @fault_count times from the @fault_after-th chance on. */
 enum card_fault {
 	FAULT_NONE,
-	FAULT_NO_ANSWER,    /* to a command for data */
-	FAULT_ANSWER_CRC,   /* of a command for data */
-	FAULT_DATA_CRC,	    /* of a block */
-	FAULT_NO_DATA,	    /* a block never comes, or is never taken */
-	FAULT_STATUS,	    /* the card reports an error in its status */
-	FAULT_REMOVED,	    /* pulled out: nothing answers any more */
+	FAULT_NO_ANSWER,  /* to a command for data */
+	FAULT_ANSWER_CRC, /* of a command for data */
+	FAULT_DATA_CRC,	  /* of a block */
+	FAULT_NO_DATA,	  /* a block never comes, or is never taken */
+	FAULT_STATUS,	  /* the card reports an error in its status */
+	FAULT_REMOVED,	  /* pulled out: nothing answers any more */
 };
 
 struct card_model {

@@ -22,7 +22,13 @@ static u32 enabled_clock;
 
 enum { R_CTRL = 0, R_CLKENA = 4, R_BLKSIZ = 7, R_BYTCNT = 8, R_CMDARG = 10, R_CMD = 11 };
 enum { R_RESP = 12, R_RINTSTS = 17, R_STATUS = 18, R_CDETECT = 20, R_VERID = 27, R_DATA = 128 };
-enum { INT_DONE = 1 << 2, INT_OVER = 1 << 3, INT_RCRC = 1 << 6, INT_DCRC = 1 << 7, INT_RTO = 1 << 8 };
+enum {
+	INT_DONE = 1 << 2,
+	INT_OVER = 1 << 3,
+	INT_RCRC = 1 << 6,
+	INT_DCRC = 1 << 7,
+	INT_RTO = 1 << 8
+};
 enum { INT_DRTO = 1 << 9 };
 
 static void command(u32 value)
@@ -75,7 +81,8 @@ static u32 *bus_word(void)
 static void word_moved(void)
 {
 	bus.at++;
-	if (bus.at % words_of_block() == 0 && card_moves_data(bus.index) && card_strikes(FAULT_DATA_CRC))
+	if (bus.at % words_of_block() == 0 && card_moves_data(bus.index) &&
+	    card_strikes(FAULT_DATA_CRC))
 		registers[R_RINTSTS] |= INT_DCRC;
 	if (bus.at * 4 == registers[R_BYTCNT]) {
 		registers[R_RINTSTS] |= INT_OVER;
@@ -152,10 +159,11 @@ static void machine_start(const char *properties)
 	size_t size;
 	void *blob;
 
-	snprintf(source, sizeof(source),
-		 "/dts-v1/; / { aliases { mmc1 = \"/mmc@0\"; }; mmc@0 { compatible = \"snps,dw-mshc\"; "
-		 "reg = <0 0x400>; bus-width = <4>; %s }; };",
-		 properties);
+	snprintf(
+		source, sizeof(source),
+		"/dts-v1/; / { aliases { mmc1 = \"/mmc@0\"; }; mmc@0 { compatible = \"snps,dw-mshc\"; "
+		"reg = <0 0x400>; bus-width = <4>; %s }; };",
+		properties);
 	blob = check_filter(dtc, source, strlen(source), &size);
 	if (!blob || fdt_check(&tree, blob, size, NULL))
 		abort();
@@ -310,7 +318,7 @@ static void pulled_out(void)
 
 static void checksums(void)
 {
-	EXPECT(sd_crc7("\x40\0\0\0\0", 5), 0x4a);   /* CMD0: 0x95 with the end bit */
+	EXPECT(sd_crc7("\x40\0\0\0\0", 5), 0x4a);    /* CMD0: 0x95 with the end bit */
 	EXPECT(sd_crc7("\x48\0\0\x1\xaa", 5), 0x43); /* CMD8: 0x87 */
 	memset(buffer, 0xff, 512);
 	EXPECT(sd_crc16(buffer, 512), 0x7fa1); /* 4.5's example */

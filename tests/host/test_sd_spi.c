@@ -192,7 +192,8 @@ static void take(u8 byte)
 	if (card_strikes(FAULT_NO_DATA)) {
 		for (unsigned i = 0; i < QUEUE; i++)
 			say(0); /* busy for longer than anyone waits */
-	} else if (load_be16(wire.block_data + CARD_BLOCK) != sd_crc16(wire.block_data, CARD_BLOCK) ||
+	} else if (load_be16(wire.block_data + CARD_BLOCK) !=
+			   sd_crc16(wire.block_data, CARD_BLOCK) ||
 		   card_strikes(FAULT_DATA_CRC)) {
 		say(0xeb);
 	} else if (!to) {
@@ -218,7 +219,8 @@ static u8 exchange_byte(u8 byte)
 		wire.out_count = wire.out_at = 0;
 		say_next_block();
 	}
-	if (wire.taking && !wire.framed && (wire.block_begun || byte == 0xfc || byte == 0xfe || byte == 0xfd)) {
+	if (wire.taking && !wire.framed &&
+	    (wire.block_begun || byte == 0xfc || byte == 0xfe || byte == 0xfd)) {
 		take(byte);
 		return answer;
 	}
@@ -351,8 +353,8 @@ static void kinds_of_cards(void)
 	}
 }
 
-static const enum card_fault faults[] = { FAULT_NO_ANSWER, FAULT_ANSWER_CRC, FAULT_DATA_CRC, FAULT_NO_DATA,
-					  FAULT_STATUS };
+static const enum card_fault faults[] = { FAULT_NO_ANSWER, FAULT_ANSWER_CRC, FAULT_DATA_CRC,
+					  FAULT_NO_DATA, FAULT_STATUS };
 
 static void errors_once(void)
 {

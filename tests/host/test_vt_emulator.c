@@ -209,9 +209,12 @@ static void screens_and_answers(void)
 /* Whatever comes, the cursor stays on the screen and nothing outside of the memory is touched (ASan). */
 static void random_bytes(void)
 {
-	static const char pieces[][12] = { "\033[", "\033", ";", "?", "99999999", "H", "J", "K", "L", "M",
-					   "P", "@", "m", "r", "h", "l", "S", "T", "b", "\n", "\t", "1049",
-					   "漢", "\xf0\x9f", "text", "\b", "\0337", "\0338", "38;2;", "6" };
+	static const char pieces[][12] = { "\033[", "\033",  ";",     "?",	  "99999999",
+					   "H",	    "J",     "K",     "L",	  "M",
+					   "P",	    "@",     "m",     "r",	  "h",
+					   "l",	    "S",     "T",     "b",	  "\n",
+					   "\t",    "1049",  "漢",    "\xf0\x9f", "text",
+					   "\b",    "\0337", "\0338", "38;2;",	  "6" };
 
 	check_random_seed();
 	fresh();

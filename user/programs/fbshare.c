@@ -38,8 +38,8 @@ static void label(struct canvas *canvas, int index, uint32_t colour, const char 
 	int y = pane.y + pane.height + 12;
 
 	draw_fill(canvas, pane.x, y, pane.width, 32, 0x101418);
-	draw_text(canvas, pane.x + (pane.width - draw_text_width(1, text)) / 2, y + 8, 1, true, colour,
-		  text);
+	draw_text(canvas, pane.x + (pane.width - draw_text_width(1, text)) / 2, y + 8, 1, true,
+		  colour, text);
 }
 
 static void wait_frame(void)
@@ -74,8 +74,8 @@ static void draw_chain(struct canvas *canvas, struct pane pane, int frame, int h
 		int x = middle_x + (pane.width / 2 - 24) * wave(at) / 256;
 		int y = middle_y + (pane.height / 2 - 24) * wave(at * 3 / 2 + 256) / 256;
 
-		draw_disc(canvas, x, y, radius, colour_mix(0x04060c, colour_wheel(hue + i * 12),
-							   64 + i * 4));
+		draw_disc(canvas, x, y, radius,
+			  colour_mix(0x04060c, colour_wheel(hue + i * 12), 64 + i * 4));
 	}
 }
 
@@ -105,10 +105,10 @@ static int work(int index, char kind, int first, int frames)
 	size_t row = (size_t)pane.width * (canvas.bits / 8);
 
 	label(&canvas, index, 0xd8e0e8,
-	      kind == 'p' ? "started by spawn" :
-	      kind == 'r' ? "exec'd: another program" :
-	      kind == 'c' ? "started by fork" :
-			    "started by spawn, too");
+	      kind == 'p'   ? "started by spawn"
+	      : kind == 'r' ? "exec'd: another program"
+	      : kind == 'c' ? "started by fork"
+			    : "started by spawn, too");
 	for (int frame = first; frames == FOREVER || frame < frames; frame++) {
 		if (kind == 'p')
 			draw_plasma(&buffer, local, frame, 900);
@@ -138,8 +138,9 @@ static int work(int index, char kind, int first, int frames)
 
 static pid_t start(const char *index, const char *kind, const char *frames)
 {
-	char *argv[] = { "fbshare",	   "--work",	   (char *)index, (char *)kind, "0",
-			 (char *)frames, NULL };
+	char *argv[] = {
+		"fbshare", "--work", (char *)index, (char *)kind, "0", (char *)frames, NULL
+	};
 	char path[512] = "";
 	pid_t pid = -1;
 	/* The link itself would be looked up by the child, who is no program yet. */

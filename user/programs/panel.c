@@ -63,8 +63,8 @@ static void read_load(void)
 		unsigned long long user, nice, system, idle, busy, total;
 		int number;
 
-		if (sscanf(line, "cpu%d %llu %llu %llu %llu", &number, &user, &nice, &system, &idle) !=
-			    5 ||
+		if (sscanf(line, "cpu%d %llu %llu %llu %llu", &number, &user, &nice, &system,
+			   &idle) != 5 ||
 		    number < 0 || number >= HARTS_MAX)
 			continue;
 		struct hart *hart = &harts[number];
@@ -173,7 +173,8 @@ static void draw_curve(struct canvas *canvas, int x, int y, int width, int heigh
 	for (int line = 1; line < 4; line++)
 		draw_fill(canvas, x, y + height * line / 4, width, 1, LINE);
 	for (int column = 0; column < width; column++) {
-		int at = column * (HISTORY - 1) * 256 / (width - 1), index = at / 256, part = at % 256;
+		int at = column * (HISTORY - 1) * 256 / (width - 1), index = at / 256,
+		    part = at % 256;
 		int value = values[index] * (256 - part) +
 			    (index + 1 < HISTORY ? values[index + 1] : values[index]) * part;
 		int level = value * (height - 2) / 100; /* 256ths of a pixel */
@@ -209,8 +210,8 @@ static void draw_harts(struct canvas *canvas, int x, int y, int width, int heigh
 		snprintf(text, sizeof(text), "hart %d", i);
 		draw_text(canvas, left + 10, top + 6, 1, false, DIM, text);
 		snprintf(text, sizeof(text), "%d %%", load);
-		draw_text(canvas, left + cell_width - 10 - draw_text_width(1, text), top + 6, 1, true,
-			  load > 75 ? 0xffffff : colour, text);
+		draw_text(canvas, left + cell_width - 10 - draw_text_width(1, text), top + 6, 1,
+			  true, load > 75 ? 0xffffff : colour, text);
 	}
 }
 
@@ -261,7 +262,8 @@ static void draw_processes(struct canvas *canvas, int x, int y, int width, int h
 	card(canvas, x, y, width, height, "Whose pages the processes show");
 	for (int state = 0; state < STATES; state++) {
 		draw_disc(canvas, at + 5, y + HEAD + 9, 5, states[state].colour);
-		at = draw_text(canvas, at + 16, y + HEAD + 1, 1, false, DIM, states[state].name) + 14;
+		at = draw_text(canvas, at + 16, y + HEAD + 1, 1, false, DIM, states[state].name) +
+		     14;
 	}
 	for (int row = 0; row < rows && row < process_count; row++, top += 24) {
 		const struct process *process = &processes[row];
@@ -306,7 +308,8 @@ static void draw_all(struct canvas *canvas)
 	draw_text(canvas, x + 20, 26, 1, false, DIM, text);
 	snprintf(text, sizeof(text), "up %ld:%02ld:%02ld", up.tv_sec / 3600, up.tv_sec / 60 % 60,
 		 up.tv_sec % 60);
-	draw_text(canvas, canvas->width - MARGIN - draw_text_width(1, text), 26, 1, false, TEXT, text);
+	draw_text(canvas, canvas->width - MARGIN - draw_text_width(1, text), 26, 1, false, TEXT,
+		  text);
 	draw_harts(canvas, MARGIN, TITLE, left - 8, upper - 8);
 	draw_memory(canvas, MARGIN, TITLE + upper + 8, left - 8, height - upper - 8);
 	draw_processes(canvas, MARGIN + left + 8, TITLE, width - left - 8, height);

@@ -218,10 +218,15 @@ static int half_way_errno;
 static void *spawn_half_way(void *unused)
 {
 	struct selene_spawn_action actions[] = {
-		{ .kind = SELENE_SPAWN_OPEN, .fd = 50, .oflag = O_RDWR | O_CREAT, .mode = 0600,
-		  .path = (uintptr_t)"opened" },
-		{ .kind = SELENE_SPAWN_OPEN, .fd = 51, .oflag = O_RDONLY,
-		  .path = (uintptr_t)"fifo" },
+		{ .kind = SELENE_SPAWN_OPEN,
+		  .fd = 50,
+		  .oflag = O_RDWR | O_CREAT,
+		  .mode = 0600,
+		  .path = (uintptr_t) "opened" },
+		{ .kind = SELENE_SPAWN_OPEN,
+		  .fd = 51,
+		  .oflag = O_RDONLY,
+		  .path = (uintptr_t) "fifo" },
 	};
 	struct selene_spawn_args args = args_make(self, exit_argv);
 	args.actions = (uintptr_t)actions;

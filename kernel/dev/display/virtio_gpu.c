@@ -30,7 +30,14 @@ enum {
 	OK_EDID = 0x1104,
 };
 enum { FORMAT_B8G8R8X8 = 2, RESOURCE = 1, SCANOUT = 0, SCANOUTS = 16 };
-enum { DEFAULT_WIDTH = 1024, DEFAULT_HEIGHT = 768, SIDE_MIN = 64, SLOTS = 16, COMPLAINTS = 3, ANSWER_WAITS = 100 };
+enum {
+	DEFAULT_WIDTH = 1024,
+	DEFAULT_HEIGHT = 768,
+	SIDE_MIN = 64,
+	SLOTS = 16,
+	COMPLAINTS = 3,
+	ANSWER_WAITS = 100
+};
 #define ANSWER_NS 2000000000ull
 
 struct gpu_header {
@@ -157,7 +164,8 @@ static int wait_answers(struct gpu *gpu, unsigned count, u32 expected,
 	/* In short waits: an emulator whose clock leaps while the guest sleeps has many chances so. */
 	for (unsigned i = 0; error && i < ANSWER_WAITS; i++)
 		error = wait_event_mode(&gpu->wait, all_done(gpu, count),
-					time_now() + ANSWER_NS / ANSWER_WAITS, WAIT_UNINTERRUPTIBLE);
+					time_now() + ANSWER_NS / ANSWER_WAITS,
+					WAIT_UNINTERRUPTIBLE);
 	counter_add(&waited, time_now() - start);
 	if (error) {
 		log_error("virtio-gpu: the device does not answer; it is left alone from now on\n");

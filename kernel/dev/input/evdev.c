@@ -431,8 +431,8 @@ static void show_bits(struct sysfs_node *node, const char *name, const u64 *map,
 	while (words > 1 && !map[words - 1])
 		words--;
 	while (words--)
-		size += scnprintf(text + size, sizeof(text) - size, "%lx%s", (unsigned long)map[words],
-				  words ? " " : "");
+		size += scnprintf(text + size, sizeof(text) - size, "%lx%s",
+				  (unsigned long)map[words], words ? " " : "");
 	sysfs_text(node, name, text);
 }
 

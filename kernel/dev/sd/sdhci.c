@@ -11,19 +11,19 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 
-enum { /* registers, chapter 2 */
-	BLOCK = 0x04, /* size, and count in the upper half */
-	ARGUMENT = 0x08,
-	COMMAND = 0x0c, /* transfer mode, and command in the upper half */
-	RESPONSE = 0x10,
-	BUFFER = 0x20,
-	STATE = 0x24,
-	CONTROL = 0x28, /* host control, power in the second byte */
-	CLOCK = 0x2c,	/* clock, time-out in the third byte, reset in the fourth */
-	STATUS = 0x30,	/* normal, errors in the upper half */
-	STATUS_ENABLE = 0x34,
-	SIGNAL_ENABLE = 0x38,
-	CAPABILITIES = 0x40,
+enum {		     /* registers, chapter 2 */
+       BLOCK = 0x04, /* size, and count in the upper half */
+       ARGUMENT = 0x08,
+       COMMAND = 0x0c, /* transfer mode, and command in the upper half */
+       RESPONSE = 0x10,
+       BUFFER = 0x20,
+       STATE = 0x24,
+       CONTROL = 0x28, /* host control, power in the second byte */
+       CLOCK = 0x2c,   /* clock, time-out in the third byte, reset in the fourth */
+       STATUS = 0x30,  /* normal, errors in the upper half */
+       STATUS_ENABLE = 0x34,
+       SIGNAL_ENABLE = 0x38,
+       CAPABILITIES = 0x40,
 };
 enum {
 	MODE_COUNT = 1 << 1,

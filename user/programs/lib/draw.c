@@ -30,7 +30,8 @@ bool canvas_open(struct canvas *canvas)
 	canvas->red.offset = variable.red.offset, canvas->red.length = variable.red.length;
 	canvas->green.offset = variable.green.offset, canvas->green.length = variable.green.length;
 	canvas->blue.offset = variable.blue.offset, canvas->blue.length = variable.blue.length;
-	canvas->pixels = mmap(NULL, canvas->size, PROT_READ | PROT_WRITE, MAP_SHARED, canvas->fd, 0);
+	canvas->pixels =
+		mmap(NULL, canvas->size, PROT_READ | PROT_WRITE, MAP_SHARED, canvas->fd, 0);
 	if (canvas->pixels == MAP_FAILED)
 		goto failed;
 	/* The text comes back by itself when the last program has gone. */
@@ -213,8 +214,8 @@ static uint32_t next_character(const char **text)
 	return character;
 }
 
-static int draw_character(struct canvas *canvas, int x, int y, int scale, bool bold, uint32_t colour,
-			  uint32_t character)
+static int draw_character(struct canvas *canvas, int x, int y, int scale, bool bold,
+			  uint32_t colour, uint32_t character)
 {
 	int width, height;
 	const unsigned char *glyph = glyph_find(character, bold, &width, &height);

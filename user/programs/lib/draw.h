@@ -9,13 +9,13 @@
 
 struct canvas {
 	int width, height;
-	int stride;	/* bytes from row to row */
-	int bits;	/* of a pixel: 16, 24 or 32 */
+	int stride; /* bytes from row to row */
+	int bits;   /* of a pixel: 16, 24 or 32 */
 	struct {
 		int offset, length;
 	} red, green, blue;
 	uint8_t *pixels;
-	size_t size;	/* bytes that are mapped */
+	size_t size;	 /* bytes that are mapped */
 	int fd, console; /* /dev/fb0 and /dev/tty0, or -1 */
 };
 

@@ -18,7 +18,8 @@ static const char damaged[] = "the file is damaged";
 static const char unsupported[] = "a kind of picture that is not supported";
 static const char no_memory[] = "out of memory";
 
-static const char *picture_create(struct picture *picture, unsigned long width, unsigned long height)
+static const char *picture_create(struct picture *picture, unsigned long width,
+				  unsigned long height)
 {
 	if (!width || !height || width > PICTURE_SIDE_MAX || height > PICTURE_SIDE_MAX)
 		return damaged;
