@@ -290,11 +290,24 @@ static ssize_t copy_piece(struct pipe *from, u32 index, struct pipe *to, u64 siz
 	return (ssize_t)length;
 }
 
+/* How much is claimed: what is written behind it meanwhile is not part of it. */
+static u64 bytes_claimed(struct pipe *pipe)
+{
+	u64 bytes = 0;
+
+	mutex_lock(&pipe->lock);
+	for (u32 i = pipe->head; i != pipe->tail; i++)
+		bytes += pipe_slot_at(pipe, i)->length;
+	mutex_unlock(&pipe->lock);
+	return bytes;
+}
+
 static ssize_t copy_claimed(struct pipe *from, struct pipe *to, u64 size, bool copy)
 {
 	ssize_t total = 0, done;
 	u32 index = 0;
 
+	size = MIN(size, bytes_claimed(from));
 	do {
 		done = copy_piece(from, index, to, size - (u64)total);
 		if (done <= 0)

@@ -219,13 +219,49 @@ static void test_stress(void)
 	}
 }
 
+/* What tee copied is a prefix of what splice then takes, though someone writes on. */
+static int counted[2];
+static void *write_numbers(void *unused)
+{
+	(void)unused;
+	for (uint64_t i = 0; i < 60000; i++) {
+		if (write(counted[1], &i, sizeof(i)) != sizeof(i))
+			break;
+	}
+	close(counted[1]);
+	return NULL;
+}
+
+static void test_tee_order(void)
+{
+	pthread_t thread;
+	int copy[2], null = open("/dev/null", O_WRONLY), wrong = 0;
+	uint64_t expected = 0, values[512];
+	CHECK_OK(pipe(counted));
+	CHECK_OK(pipe(copy));
+	REQUIRE(!pthread_create(&thread, NULL, write_numbers, NULL));
+	for (ssize_t size; (size = tee(counted[0], copy[1], 1 << 30, 0)) > 0;) {
+		for (ssize_t left = size; left > 0;) {
+			ssize_t done = read(copy[0], values, sizeof(values));
+			for (ssize_t i = 0; i < done / 8; i++)
+				wrong += values[i] != expected++;
+			left -= done;
+		}
+		CHECK_EQ(splice(counted[0], NULL, null, NULL, size, 0), size);
+	}
+	pthread_join(thread, NULL);
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(expected, 60000);
+	close(null);
+	close(copy[0]);
+	close(copy[1]);
+	close(counted[0]);
+}
+
 static const struct check_case cases[] = {
-	{ "file-to-pipe", test_file_to_pipe },
-	{ "pipe-to-file", test_pipe_to_file },
-	{ "errors", test_errors },
-	{ "between", test_between },
-	{ "memory", test_memory },
-	{ "pipe-size", test_pipe_size },
-	{ "stress", test_stress },
+	{ "tee-order", test_tee_order },       { "file-to-pipe", test_file_to_pipe },
+	{ "pipe-to-file", test_pipe_to_file }, { "errors", test_errors },
+	{ "between", test_between },	       { "memory", test_memory },
+	{ "pipe-size", test_pipe_size },       { "stress", test_stress },
 };
 CHECK_MAIN(cases)
