@@ -12,12 +12,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #define KNOB  "/proc/selene/fail"
 #define AUDIT "/proc/selene/audit"
@@ -554,6 +556,79 @@ static int try_socket_pair(void)
 	return done == 30000 ? 0 : done < 0 ? errno : ENOMEM;
 }
 
+/* A name, a connection to it, and the other end of that. */
+static int try_socket_connect(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "failing-socket" };
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+	int first_failed = 0, side = -1;
+	int error = result_of(FAILING(bind(server, (struct sockaddr *)&name, sizeof(name))));
+	first_failed |= failed;
+	listen(server, 1);
+	if (!error)
+		error = result_of(FAILING(connect(client, (struct sockaddr *)&name, sizeof(name))));
+	first_failed |= failed;
+	if (!error) {
+		side = FAILING(accept(server, NULL, NULL));
+		error = result_of(side);
+		first_failed |= failed;
+	}
+	failed = first_failed;
+	close(server);
+	close(client);
+	if (side >= 0)
+		close(side);
+	unlink("failing-socket");
+	return error;
+}
+
+/* Descriptors in a message, sent, looked at and received. */
+static int try_socket_rights(void)
+{
+	_Alignas(16) char control[CMSG_SPACE(2 * sizeof(int))] = "";
+	struct cmsghdr *rights = (struct cmsghdr *)control;
+	struct iovec part = { text, 1 };
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control) };
+	int ends[2], fds[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		return errno;
+	*rights = (struct cmsghdr){ CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(rights), ends, sizeof(fds));
+	int error = result_of(FAILING(sendmsg(ends[0], &header, MSG_DONTWAIT)));
+	int first_failed = failed;
+	for (int flags = MSG_PEEK; !error && flags >= 0; flags -= MSG_PEEK) {
+		header.msg_controllen = sizeof(control);
+		long done = FAILING(recvmsg(ends[1], &header, flags | MSG_DONTWAIT));
+		first_failed |= failed;
+		error = result_of(done);
+		if (done == 1 && header.msg_controllen) {
+			memcpy(fds, CMSG_DATA(rights), sizeof(fds));
+			close(fds[0]);
+			close(fds[1]);
+		}
+	}
+	failed = first_failed;
+	close(ends[0]);
+	close(ends[1]);
+	return error;
+}
+
+/* Both ends of a pseudo-terminal. */
+static int try_terminal_pair(void)
+{
+	int off = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	ioctl(master, TIOCSPTLCK, &off);
+	int slave = FAILING(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY));
+	int error = result_of(slave);
+	if (slave >= 0)
+		close(slave);
+	close(master);
+	return error;
+}
+
 static int try_duplicate(void)
 {
 	return try_descriptor(FAILING(dup2(0, 900)));
@@ -684,6 +759,9 @@ tries[] = {
 	{ "terminal", try_terminal, true },
 	{ "socket", try_socket, true },
 	{ "socket-pair", try_socket_pair, true },
+	{ "socket-connect", try_socket_connect, true },
+	{ "socket-rights", try_socket_rights, true },
+	{ "terminal-pair", try_terminal_pair, true },
 	{ "duplicate", try_duplicate, false },
 	{ "epoll", try_epoll, false },
 	{ "poll", try_poll, false },
