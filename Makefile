@@ -264,7 +264,7 @@ test-interleave:
 # What make test does in a bounded form, to the end.
 test-long: kernel user
 	@scripts/setup test
-	@tests/interleave/run --complete --seconds 1800
+	@tests/interleave/run --complete --seconds 120
 	@scripts/run --smp 4 --mem 512M --add build/user/tests/mmrandom:/mmrandom --timeout 3500 -- \
 		/mmrandom -t 3400 1 1000000
 	@LONG=1 tests/system/run 'display-stress*'
