@@ -24,7 +24,7 @@ enum {
 	DEPTH_MAX = 2,
 	CHILD_STEPS = 12,
 	PROCESS_STEPS = 1500, /* after which a process ends and another one takes its place */
-	OPERATIONS = 24000,
+	OPERATIONS = 8000,
 	REPORT_MAX = 1 << 14,
 };
 
