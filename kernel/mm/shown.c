@@ -57,8 +57,8 @@ void shown_object_discard(struct memory_object *object)
 }
 
 /*
- * The flag goes first: whoever writes while the entries lose W sets it again and tells, or finds it set
- * by one who has told since.
+ * The flag goes first: whoever writes while the entries lose W sets it again and tells, or finds it
+ * set by one who has told since.
  */
 void object_clean_pages(struct memory_object *object, u64 first, u64 last)
 {

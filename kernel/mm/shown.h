@@ -1,10 +1,12 @@
 #pragma once
 /*
- * Memory that a device shows and programs draw in. It never goes back to the allocator, and it reaches
- * programs in one of two ways:
+ * Memory that a device shows and programs draw in. It never goes back to the allocator, and it
+ * reaches programs in one of two ways:
  *
- *   lent    the device reads memory itself (ramfb, simple-framebuffer): entries are BORROWED, nobody counts
- *   shown   the device must be told what changed (virtio-gpu): the pages of a memory object, entries are
+ *   lent    the device reads memory itself (ramfb, simple-framebuffer): entries are BORROWED,
+ *           nobody counts
+ *   shown   the device must be told what changed (virtio-gpu): the pages of a memory object,
+ *           entries are
  *           SHARED; a page is write-protected when it was shown, and dirtied() tells its next write
  */
 #include <mm/object.h>
@@ -21,15 +23,16 @@ void lent_memory_register(struct lent_memory *memory);
 const void *lent_data(u64 frame);
 
 /*
- * Make @object, the caller's memory, one of @count zeroed pages, one behind the other, that lives for
- * ever: operations.release is never called. *@data: the kernel's view. 0, -ENOMEM. Boot time.
+ * Make @object, the caller's memory, one of @count zeroed pages, one behind the other, that lives
+ * for ever: operations.release is never called. *@data: the kernel's view. 0, -ENOMEM. Boot time.
  */
 int shown_object_init(struct memory_object *object, u64 count,
 		      const struct object_operations *operations, void **data);
 /* Undo that: no device shows them and no mapping did. */
 void shown_object_discard(struct memory_object *object);
 /*
- * Pages [first, last] are clean from now on: FRAME_DIRTY goes, entries lose W, all CPUs are told, and the
- * next write to each calls operations.dirtied(). What was written before is in memory. May sleep.
+ * Pages [first, last] are clean from now on: FRAME_DIRTY goes, entries lose W, all CPUs are told,
+ * and the next write to each calls operations.dirtied(). What was written before is in memory. May
+ * sleep.
  */
 void object_clean_pages(struct memory_object *object, u64 first, u64 last);

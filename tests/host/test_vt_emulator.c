@@ -206,7 +206,10 @@ static void screens_and_answers(void)
 	EXPECT(emulator.cursor.x, COLUMNS - 1);
 }
 
-/* Whatever comes, the cursor stays on the screen and nothing outside of the memory is touched (ASan). */
+/*
+ * Whatever comes, the cursor stays on the screen and nothing outside of the memory is touched
+ * (ASan).
+ */
 static void random_bytes(void)
 {
 	static const char pieces[][12] = { "\033[", "\033",  ";",     "?",	  "99999999",

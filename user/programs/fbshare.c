@@ -1,8 +1,9 @@
 /*
- * fbshare [FRAMES]: one framebuffer, drawn in by several processes at once. Two are started by spawn(), a
- * third by fork(); half-way the first execs another program, which draws on, and the second is killed.
- * Nobody unmaps or copies anything, and the picture keeps moving. With FRAMES each draws so many and the
- * picture stays, for tests: it says `ready` and waits for a line of input.
+ * fbshare [FRAMES]: one framebuffer, drawn in by several processes at once. Two are started by
+ * spawn(), a third by fork(); half-way the first execs another program, which draws on, and the
+ * second is killed. Nobody unmaps or copies anything, and the picture keeps moving. With FRAMES
+ * each draws so many and the picture stays, for tests: it says `ready` and waits for a line of
+ * input.
  */
 #define _GNU_SOURCE
 #include "lib/draw.h"
@@ -122,7 +123,9 @@ static int work(int index, char kind, int first, int frames)
 			memcpy(canvas.pixels + (size_t)(pane.y + y) * canvas.stride +
 				       (size_t)pane.x * (canvas.bits / 8),
 			       buffer.pixels + (size_t)y * buffer.stride, row);
-		/* Another program takes over: its image, its address space, the same framebuffer. */
+		/*
+		 * Another program takes over: its image, its address space, the same framebuffer.
+		 */
 		if (kind == 'p' && frame == HALF_WAY) {
 			char text[2][16];
 

@@ -1,6 +1,7 @@
 /*
- * panel [SECONDS]: the machine at a glance, on the screen: the load of each hart, what RAM holds, and whose
- * pages the processes' entries show (kernel/mm/ownership.h). Twice a second; q or ^C ends it.
+ * panel [SECONDS]: the machine at a glance, on the screen: the load of each hart, what RAM holds,
+ * and whose pages the processes' entries show (kernel/mm/ownership.h). Twice a second; q or ^C ends
+ * it.
  */
 #define _GNU_SOURCE
 #include "lib/draw.h"
@@ -166,7 +167,9 @@ static void card(struct canvas *canvas, int x, int y, int width, int height, con
 	draw_text(canvas, x + 14, y + 9, 1, true, TEXT, title);
 }
 
-/* A filled curve: bright at its edge, fading downwards, with the edge between two pixels blended. */
+/*
+ * A filled curve: bright at its edge, fading downwards, with the edge between two pixels blended.
+ */
 static void draw_curve(struct canvas *canvas, int x, int y, int width, int height,
 		       const unsigned char *values, uint32_t colour)
 {

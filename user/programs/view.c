@@ -1,7 +1,8 @@
 /*
- * view PICTURE...: shows PPM (P6), PNG (8 bits: grey, colour, palette, with or without alpha, not interlaced)
- * and BMP (24 and 32 bits) pictures on the screen, as large as they fit. Enter or a space goes on to the
- * next, q ends; where standard input is no terminal each stays until a line comes.
+ * view PICTURE...: shows PPM (P6), PNG (8 bits: grey, colour, palette, with or without alpha, not
+ * interlaced) and BMP (24 and 32 bits) pictures on the screen, as large as they fit. Enter or a
+ * space goes on to the next, q ends; where standard input is no terminal each stays until a line
+ * comes.
  */
 #define _GNU_SOURCE
 #include "lib/draw.h"
@@ -13,7 +14,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Enlarged or made smaller so that it fits, in the middle. Smaller: the mean of what falls on a pixel. */
+/*
+ * Enlarged or made smaller so that it fits, in the middle. Smaller: the mean of what falls on a
+ * pixel.
+ */
 static void show(struct canvas *canvas, const struct picture *picture)
 {
 	int width = canvas->width, height = width * picture->height / picture->width;

@@ -1,4 +1,7 @@
-/* /dev/input/event*: ioctls with their errors, packets, grabs, repeats, slow readers. Events are injected. */
+/*
+ * /dev/input/event*: ioctls with their errors, packets, grabs, repeats, slow readers. Events are
+ * injected.
+ */
 #include "check.h"
 #include <linux/input.h>
 #include <poll.h>

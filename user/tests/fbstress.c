@@ -1,6 +1,7 @@
 /*
- * Many processes map the framebuffer, draw, fork, exec, unmap and die at random, some killed. At the end the
- * screen holds what was drawn last. FBSTRESS="PROCESSES SECONDS" makes it longer (make test-long).
+ * Many processes map the framebuffer, draw, fork, exec, unmap and die at random, some killed. At
+ * the end the screen holds what was drawn last. FBSTRESS="PROCESSES SECONDS" makes it longer (make
+ * test-long).
  */
 #include "check.h"
 #include <linux/fb.h>
@@ -135,7 +136,9 @@ static void test_lives(void)
 		;
 	check_print("# %lu lives, seed %lu", lives, (unsigned long)check_seed);
 	CHECK_EQ(odd, 0);
-	/* Grandchildren may still draw: what they did is over when nobody else has the screen open. */
+	/*
+	 * Grandchildren may still draw: what they did is over when nobody else has the screen open.
+	 */
 	sleep_ms(500);
 	for (size_t i = 0; i < fixed.smem_len / 4; i++)
 		pixels[i] = 0x00010203 * (i % 251);

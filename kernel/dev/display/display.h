@@ -1,9 +1,9 @@
 #pragma once
 /*
- * Displays: what scans out (ramfb, virtio-gpu, simple-framebuffer) registers a mode and pixels here; what
- * draws (/dev/fbN, the text console) finds them here. A display that must be told what changed has
- * flush(): one thread gathers what was damaged and calls it at most once per frame, never when nothing
- * changed.
+ * Displays: what scans out (ramfb, virtio-gpu, simple-framebuffer) registers a mode and pixels
+ * here; what draws (/dev/fbN, the text console) finds them here. A display that must be told what
+ * changed has flush(): one thread gathers what was damaged and calls it at most once per frame,
+ * never when nothing changed.
  */
 #include <lib/atomic.h>
 #include <lib/types.h>
@@ -38,8 +38,8 @@ struct display {
 	struct memory_object *object; /* [const] &memory, of shown pixels; NULL: they are lent */
 	struct memory_object memory;
 	/*
-	 * Show these rectangles, disjoint and inside the mode; returns when the device has read them. Called
-	 * by one thread, may sleep. NULL: the device looks by itself.
+	 * Show these rectangles, disjoint and inside the mode; returns when the device has read
+	 * them. Called by one thread, may sleep. NULL: the device looks by itself.
 	 */
 	int (*flush)(struct display *display, const struct display_rectangle *rectangles,
 		     unsigned count);
@@ -68,8 +68,8 @@ struct display *display_get(unsigned index);
 /* Bytes [offset, offset + size) of the pixels were changed, by the kernel. Any context. */
 void display_damage(struct display *display, u64 offset, u64 size);
 /*
- * Allocate shown pixels for the mode: object, pixels, size, frame. Its writers are noticed. -ENOMEM.
- * Boot time.
+ * Allocate shown pixels for the mode: object, pixels, size, frame. Its writers are noticed.
+ * -ENOMEM. Boot time.
  */
 int display_create_pixels(struct display *display);
 /* Wait until what is damaged now is shown: 0 or -EINTR. At once where nothing need be told. */

@@ -3,7 +3,7 @@
 #include <lib/types.h>
 
 /*
- * The size in pixels of the preferred timing (3.10.2, the first detailed descriptor) of @size bytes of
- * EDID. -EINVAL: not an EDID, or one without it.
+ * The size in pixels of the preferred timing (3.10.2, the first detailed descriptor) of @size bytes
+ * of EDID. -EINVAL: not an EDID, or one without it.
  */
 int edid_size(const u8 *edid, size_t size, u32 *width, u32 *height);

@@ -1,6 +1,7 @@
 /*
- * /dev/fbN: the framebuffer as Linux's programs know it (linux/fb.h), with the one mode that the display
- * has. Lent pixels are mapped BORROWED, shown ones SHARED; private mappings copy what they write.
+ * /dev/fbN: the framebuffer as Linux's programs know it (linux/fb.h), with the one mode that the
+ * display has. Lent pixels are mapped BORROWED, shown ones SHARED; private mappings copy what they
+ * write.
  */
 #include <arch/time.h>
 #include <arch/user.h>
@@ -141,7 +142,10 @@ static long pan(struct display *display, vaddr_t at)
 	return get_variable(display, at);
 }
 
-/* The display has no line that tells; frames are counted by the clock, and what is drawn is shown first. */
+/*
+ * The display has no line that tells; frames are counted by the clock, and what is drawn is shown
+ * first.
+ */
 static long wait_for_frame(struct display *display, vaddr_t from)
 {
 	u64 now = time_now();

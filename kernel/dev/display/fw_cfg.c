@@ -1,6 +1,6 @@
 /*
- * fw_cfg over MMIO: data at 0, selector at 8, the address of a DMA request at 16, all big endian. Only
- * the DMA interface can write files, so without it there is nothing for us here.
+ * fw_cfg over MMIO: data at 0, selector at 8, the address of a DMA request at 16, all big endian.
+ * Only the DMA interface can write files, so without it there is nothing for us here.
  */
 #include <arch/cache.h>
 #include <arch/cpu.h>
@@ -66,7 +66,9 @@ static int dma_run(struct dma_request *request)
 
 int fw_cfg_write(const struct fw_cfg_file *file, const void *data, u32 size)
 {
-	/* From the heap: the device wants a physical address, which a stack in its window has not. */
+	/*
+	 * From the heap: the device wants a physical address, which a stack in its window has not.
+	 */
 	struct dma_request *request = kmalloc(sizeof(*request) + size);
 	u8 *copy = (u8 *)(request + 1);
 	int error;

@@ -7,7 +7,9 @@ struct fw_cfg_file {
 	u32 size; /* bytes */
 	u16 selector;
 };
-/* Who wants a file: called at boot when the machine has it, and DMA to write it with. 0 or -errno. */
+/*
+ * Who wants a file: called at boot when the machine has it, and DMA to write it with. 0 or -errno.
+ */
 struct fw_cfg_handler {
 	const char *name; /* "etc/ramfb" */
 	int (*found)(const struct fw_cfg_file *file);

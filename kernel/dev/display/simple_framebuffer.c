@@ -1,6 +1,7 @@
 /*
- * What a boot loader has lit already: a `simple-framebuffer` node (devicetree bindings, display) says where
- * its pixels lie. The memory must be outside of what the kernel gives out: reserved, or no RAM at all.
+ * What a boot loader has lit already: a `simple-framebuffer` node (devicetree bindings, display)
+ * says where its pixels lie. The memory must be outside of what the kernel gives out: reserved, or
+ * no RAM at all.
  */
 #include <debug/log.h>
 #include <dev/device.h>

@@ -1,7 +1,7 @@
 /*
- * The GPU device's 2D part (virtio 1.2, 5.7): one resource, backed by the display's pixels, on scanout 0.
- * What changed is transferred and flushed; a device that errs or does not answer loses its flushes, not
- * the machine.
+ * The GPU device's 2D part (virtio 1.2, 5.7): one resource, backed by the display's pixels, on
+ * scanout 0. What changed is transferred and flushed; a device that errs or does not answer loses
+ * its flushes, not the machine.
  */
 #include <arch/time.h>
 #include <debug/log.h>
@@ -161,7 +161,9 @@ static int wait_answers(struct gpu *gpu, unsigned count, u32 expected,
 	u64 start = time_now();
 	int error = -ETIMEDOUT;
 
-	/* In short waits: an emulator whose clock leaps while the guest sleeps has many chances so. */
+	/*
+	 * In short waits: an emulator whose clock leaps while the guest sleeps has many chances so.
+	 */
 	for (unsigned i = 0; error && i < ANSWER_WAITS; i++)
 		error = wait_event_mode(&gpu->wait, all_done(gpu, count),
 					time_now() + ANSWER_NS / ANSWER_WAITS,

@@ -1,7 +1,7 @@
 /*
- * /dev/input/eventN (linux/input.h): each open file has a ring of events of its own. A packet becomes
- * readable as a whole, with its SYN_REPORT; a reader that is too slow loses what it has not read and
- * finds SYN_DROPPED in its place.
+ * /dev/input/eventN (linux/input.h): each open file has a ring of events of its own. A packet
+ * becomes readable as a whole, with its SYN_REPORT; a reader that is too slow loses what it has not
+ * read and finds SYN_DROPPED in its place.
  */
 #include <arch/time.h>
 #include <arch/user.h>
@@ -243,7 +243,7 @@ static long give_bits(struct input_device *device, u32 type, vaddr_t to, size_t 
 	return -EINVAL;
 }
 
-/* A copy of a state bitmap, taken under the lock. EVIOCGKEY also forgets what the client has queued. */
+/* A copy of a state bitmap, taken under the lock. */
 static long give_state(struct evdev_client *client, const u64 *map, size_t size, vaddr_t to,
 		       size_t room)
 {

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * Input devices: keyboards, mice, tablets. A driver describes one and reports events in Linux's codes
- * (linux/input-event-codes.h); they go to the files of /dev/input/eventN and, unless one of those has
- * grabbed the device, to the listeners: the keyboard of the text consoles and /dev/input/mice.
+ * Input devices: keyboards, mice, tablets. A driver describes one and reports events in Linux's
+ * codes (linux/input-event-codes.h); they go to the files of /dev/input/eventN and, unless one of
+ * those has grabbed the device, to the listeners: the keyboard of the text consoles and
+ * /dev/input/mice.
  *
  * Locks: device->lock (WAIT, interrupts off) guards the state and its clients' rings.
  */

@@ -1,6 +1,6 @@
 /*
- * /dev/input/mice: all mice and tablets as one PS/2 mouse. Three bytes a packet (buttons and signs, x, y
- * upwards), four with a wheel once the program has knocked for it as drivers of real mice do.
+ * /dev/input/mice: all mice and tablets as one PS/2 mouse. Three bytes a packet (buttons and signs,
+ * x, y upwards), four with a wheel once the program has knocked for it as drivers of real mice do.
  */
 #include <boot/initcall.h>
 #include <dev/input/input.h>

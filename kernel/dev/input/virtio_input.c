@@ -1,4 +1,7 @@
-/* Input devices of virtio (1.2, 5.8): what they can do is read from their configuration, events come in a queue. */
+/*
+ * Input devices of virtio (1.2, 5.8): what they can do is read from their configuration, events
+ * come in a queue.
+ */
 #include <dev/input/input.h>
 #include <dev/virtio.h>
 #include <lib/errno.h>
@@ -118,7 +121,9 @@ static void events_arrived(struct virtqueue *queue)
 	virtqueue_kick(queue);
 }
 
-/* The oldest buffer is used again only once the device has read it; else this change is not shown. */
+/*
+ * The oldest buffer is used again only once the device has read it; else this change is not shown.
+ */
 static void set_led(struct input_device *input, u32 code, bool on)
 {
 	struct virtio_input *virtio = container_of(input, struct virtio_input, input);

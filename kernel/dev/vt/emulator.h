@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A terminal in memory: a grid of cells that bytes change as they would change Linux's console, with what
- * xterm adds and programs use (ECMA-48; console_codes(4); UTF-8). It draws nothing, takes no lock and
- * allocates nothing; kernel/dev/vt/console.c shows it.
+ * A terminal in memory: a grid of cells that bytes change as they would change Linux's console,
+ * with what xterm adds and programs use (ECMA-48; console_codes(4); UTF-8). It draws nothing, takes
+ * no lock and allocates nothing; kernel/dev/vt/console.c shows it.
  *
  *   emulator.c        the grid: lines, scrolling, erasing, history
  *   emulator_parse.c  bytes to characters and control sequences

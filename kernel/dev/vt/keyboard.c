@@ -198,7 +198,9 @@ static u32 track_modifiers(u32 key, s32 pressed)
 	return modifiers;
 }
 
-/* Key numbers as they are: one byte, or three for those above 127; the highest bit means released. */
+/*
+ * Key numbers as they are: one byte, or three for those above 127; the highest bit means released.
+ */
 static void send_number(struct vt_console *console, u32 key, bool pressed)
 {
 	char up = pressed ? 0 : 0x80;

@@ -1,6 +1,7 @@
 /*
- * What keys mean, in sixteen tables, one for each set of modifiers, in Linux's encoding, so that loadkeys(1)
- * and its like can read and change them. They start as an American keyboard, or by keymap=de a German one.
+ * What keys mean, in sixteen tables, one for each set of modifiers, in Linux's encoding, so that
+ * loadkeys(1) and its like can read and change them. They start as an American keyboard, or by
+ * keymap=de a German one.
  */
 #include <boot/command_line.h>
 #include <dev/vt/vt.h>
@@ -91,7 +92,9 @@ static u16 encode(u32 character)
 
 	if (letter)
 		return KEY_TYPE_LETTER << 8 | character;
-	/* Letters beyond ASCII, which Caps Lock changes as well, as Linux has them: U(character). */
+	/*
+	 * Letters beyond ASCII, which Caps Lock changes as well, as Linux has them: U(character).
+	 */
 	return character < 128 ? character : character ^ 0xf000;
 }
 

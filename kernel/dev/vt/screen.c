@@ -1,4 +1,6 @@
-/* Cells to pixels. What the screen shows is remembered, so that only cells that differ are drawn. */
+/*
+ * Cells to pixels. What the screen shows is remembered, so that only cells that differ are drawn.
+ */
 #include <dev/display/display.h>
 #include <dev/vt/font.h>
 #include <dev/vt/vt.h>

@@ -1,4 +1,7 @@
-/* The text consoles as terminals, the kernel's messages on the first of them, and the thread that draws. */
+/*
+ * The text consoles as terminals, the kernel's messages on the first of them, and the thread that
+ * draws.
+ */
 #include <arch/time.h>
 #include <boot/initcall.h>
 #include <debug/log.h>
@@ -100,7 +103,10 @@ static int create_console(unsigned number, u32 columns, u32 rows)
 	return 0;
 }
 
-/* All messages until a program has the console, then those that matter. A record is "<level>[time] text". */
+/*
+ * All messages until a program has the console, then those that matter. A record is "<level>[time]
+ * text".
+ */
 static void show_log(void)
 {
 	static const u8 carriage_return = '\r';

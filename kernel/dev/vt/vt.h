@@ -1,14 +1,15 @@
 #pragma once
 /*
  * Text consoles on the first display: /dev/tty1 to tty4, of which one is seen. Output changes cells
- * (emulator.h); one thread draws those that differ from what the screen shows, at most once per frame.
+ * (emulator.h); one thread draws those that differ from what the screen shows, at most once per
+ * frame.
  *
  *   vt.c        the consoles as terminals; the thread        vt_switch.c   which one is seen
  *   vt_ioctl.c  ioctl_console(2)                              screen.c      cells to pixels
  *   keyboard.c  keys to bytes                                 keymap.c      what keys mean
  *
- * Locks: a console's `lock` guards its cells (terminal → console). vt_lock guards who is seen, modes and
- * process control; it is a spinlock, taken in interrupts.
+ * Locks: a console's `lock` guards its cells (terminal → console). vt_lock guards who is seen,
+ * modes and process control; it is a spinlock, taken in interrupts.
  */
 #include <dev/tty.h>
 #include <dev/vt/emulator.h>

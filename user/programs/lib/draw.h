@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Drawing on /dev/fb0, or in memory with the same calls. Coordinates are pixels from the upper left; what
- * lies outside is not drawn. Colours are 0xRRGGBB whatever the screen's format is.
+ * Drawing on /dev/fb0, or in memory with the same calls. Coordinates are pixels from the upper
+ * left; what lies outside is not drawn. Colours are 0xRRGGBB whatever the screen's format is.
  */
 #include <stdbool.h>
 #include <stddef.h>

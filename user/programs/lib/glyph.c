@@ -1,4 +1,7 @@
-/* The text consoles' font, for programs. Built with the kernel's headers, which its source includes. */
+/*
+ * The text consoles' font, for programs. Built with the kernel's headers, which its source
+ * includes.
+ */
 #include <dev/vt/font.h>
 
 const unsigned char *glyph_find(u32 character, bool bold, int *width, int *height);
