@@ -11,7 +11,6 @@ SECONDS = 60
 SHOWN = 600		# characters of an output that a failure shows
 SHOWN_LINES = 60		# lines of an error output
 FAILURE_LINES = 8	# lines that a driver's program may show
-SLABS_BY_CHANCE = 4	# that the same objects may take more or fewer
 CLEAN = 'audit: clean'
 # What the audit counts and must be exactly as before the job; it has emptied all caches before.
 # Page tables of kernel stacks stay (stack_tables): they are set against both `table` and `free`. As many
@@ -103,11 +102,6 @@ def audit_errors(path):
         return ['  audit expected: clean; came:'] + ['  | ' + line for line in text.split('\n')[:20]]
     after, _, before = text.partition('before the job:\n')
     after, before = counts(after), counts(before)
-    # The same objects in other slabs than before, a few more or fewer, are no loss: chance places them.
-    moved = before.get('slab', 0) - after.get('slab', 0)
-    if after.get('slab_objects') == before.get('slab_objects') and abs(moved) <= SLABS_BY_CHANCE:
-        after['slab'] = after.get('slab', 0) + moved
-        after['free'] = after.get('free', 0) - moved
     lines = [f'  {name} expected: {before.get(name)}, as before the job; came: {after.get(name)}'
              for name in COUNTED if after.get(name) != before.get(name)]
     if lines:
