@@ -1,12 +1,12 @@
 # packages: strace gdbserver gdb bash coreutils
 # seconds: 300
-#~ 0x[0-9a-f]+ => ADDR
-#~ syscall_0x102.* => 
+#~ ^syscall_0x102.*\n => 
 #~ .*prlimit64\n => 
 #~ si_[us]time=\d+( /\* [0-9.]+ s \*/)? => TIME
+#~ 0x[0-9a-f]+ => ADDR
+#~  += => =
 #~ \d+ => N
 #~  +N Killed =>  N Killed
-#~ N Segmentation => N Segmentation
 ### strace
 strace -o out true; cut -d'(' -f 1 out | grep -v -E 'syscall|prlimit' | sort | uniq -c; tail -1 out
 strace -e trace=openat,read cat /etc/hostname 2>&1 | tail -5
@@ -14,10 +14,9 @@ strace -e trace=openat,read cat /etc/hostname 2>&1 | tail -5
 strace -f -e trace=execve,exit_group,wait4,clone -o out sh -c 'true; /bin/echo hi; (exit 3)'; sed 's/^[0-9]* *//' out | grep -v -E 'resumed|syscall' | grep -v '+++' | cut -d'(' -f 1 | sort
 grep -c '+++ exited' out
 ### strace-count
-strace -c -o out ls / >/dev/null; tail -1 out | tr -s ' ' | cut -d' ' -f 5-; grep -c openat out
+strace -c -e trace=openat,read,write,execve -o out ls / >/dev/null; tail -1 out | tr -s ' ' | cut -d' ' -f 5-; grep -c openat out
 ### strace-attach
 sleep 3 & sleep 0.3; strace -o out -p $! & p=$!; sleep 0.7; kill -INT $p; wait $p; grep -c clock_nanosleep out; wait
-sh -c 'while :; do sleep 0.1; done' & q=$!; strace -f -o out2 -p $q 2>/dev/null & p=$!; sleep 1; kill $p; wait $p; kill $q; grep -q clock_nanosleep out2 && echo traced; wait
 ### strace-signals
 strace -e trace='!all' -e signal=all sh -c 'trap "echo hup" HUP; kill -HUP $$; kill -KILL $$' 2>&1
 strace -y -e trace=write echo x 2>&1; strace -e inject=write:error=ENOSPC echo x 2>&1 | head -3; strace -k true 2>&1 | head -1 | cut -c 1-6
