@@ -1,11 +1,12 @@
 /* The nodes of /proc: lookup, listing, reading. A vnode is made for each name that is looked up. */
 #include <arch/time.h>
 #include <fs/procfs/procfs.h>
-#include <lib/errno.h>
+#include <lib/err.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <proc/process.h>
+#include <proc/tree.h>
 #include <sched/timer.h>
 
 struct proc_node {
@@ -387,6 +388,21 @@ static const struct proc_entry process_member = {
 	.mode = S_IFDIR | 0555,
 	.children = proc_process_entries,
 };
+struct process *proc_directory_process(const struct file *file)
+{
+	struct proc_subject subject;
+	int error = -EBADF;
+
+	if (file->vnode && file->vnode->operations == &node_operations &&
+	    node_of(file->vnode)->entry == &process_member)
+		error = subject_get(node_of(file->vnode), &subject);
+	if (error)
+		return ERR_PTR(error);
+	process_get(subject.process);
+	proc_subject_put(&subject);
+	return subject.process;
+}
+
 static const struct proc_entry root_entry = {
 	.mode = S_IFDIR | 0555,
 	.children = proc_root_entries,

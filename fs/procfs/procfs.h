@@ -58,6 +58,11 @@ void procfs_init(void);
 /* What @vnode, one of procfs, is about, with references; -ESRCH when that is gone. */
 int proc_subject_of(struct vnode *vnode, struct proc_subject *subject);
 void proc_subject_put(struct proc_subject *subject);
+/*
+ * The process that the open directory @file, a /proc/PID, is about, with a reference; ERR_PTR(-EBADF: it is not one,
+ * -ESRCH: the process is gone).
+ */
+struct process *proc_directory_process(const struct file *file);
 /* memory.c: /proc/PID/mem */
 extern const struct file_operations proc_mem_operations;
 /* links.c */

@@ -38,9 +38,7 @@ SYSCALL_4(sys_pidfd_send_signal, fd, signo, user_info, flags)
 	hold = file_hold((int)fd);
 	if (!hold.file)
 		return -EBADF;
-	if (!pidfd_process(hold.file))
-		error = -EBADF;
-	else if (user_info)
+	if (user_info)
 		error = info_in(&info, user_info, (int)signo, hold.file);
 	if (!error && (int)signo && !signal_number_valid((int)signo))
 		error = -EINVAL;

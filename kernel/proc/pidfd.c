@@ -1,3 +1,4 @@
+#include <fs/procfs/procfs.h>
 #include <lib/err.h>
 #include <mm/slab.h>
 #include <proc/credentials.h>
@@ -120,13 +121,28 @@ static bool is_reaped(const struct process *process)
 	return READ_ONCE(process->state) == PROCESS_DEAD;
 }
 
+/* pidfd_send_signal(2): an open /proc/PID will do. */
+static int signal_by_directory(const struct file *file, const struct signal_info *info, u32 flags)
+{
+	struct process *process = proc_directory_process(file);
+	s32 pid;
+
+	if (IS_ERR(process))
+		return (int)PTR_ERR(process);
+	pid = process->id->number;
+	process_put(process);
+	if (flags == PIDFD_SIGNAL_THREAD)
+		return kill_thread(pid, pid, info);
+	return kill_processes(flags == PIDFD_SIGNAL_PROCESS_GROUP ? -pid : pid, info);
+}
+
 int pidfd_signal(const struct file *file, const struct signal_info *info, u32 flags)
 {
 	struct pidfd *pidfd = pidfd_of(file);
 	s32 pid;
 
 	if (!pidfd)
-		return -EBADF;
+		return signal_by_directory(file, info, flags);
 	pid = pidfd->process->id->number;
 	if (!flags)
 		flags = pidfd->is_thread ? PIDFD_SIGNAL_THREAD : PIDFD_SIGNAL_THREAD_GROUP;

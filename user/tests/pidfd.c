@@ -204,6 +204,22 @@ static void test_getfd(void)
 	close(ends[1]);
 }
 
+/* A directory of /proc stands for its process. */
+static void test_directory(void)
+{
+	char path[32];
+	pid_t pid = pausing_child();
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int fd = CHECK_OK(open(path, O_RDONLY | O_DIRECTORY)), other = open("/proc", O_RDONLY);
+	CHECK_OK(pidfd_kill(fd, 0, NULL, 0));
+	CHECK_ERRNO(pidfd_kill(other, 0, NULL, 0), EBADF);
+	CHECK_OK(pidfd_kill(fd, SIGTERM, NULL, 0));
+	CHECK_EQ(wait_status(pid), SIGTERM);
+	CHECK_ERRNO(pidfd_kill(fd, 0, NULL, 0), ESRCH);
+	close(fd);
+	close(other);
+}
+
 static volatile int thread_tid, thread_end;
 static void *thread_run(void *unused)
 {
@@ -236,6 +252,6 @@ static const struct check_case cases[] = {
 	{ "open", test_open },	       { "signal-and-poll", test_signal_and_poll },
 	{ "nonblock", test_nonblock }, { "clone", test_clone },
 	{ "set-tid", test_set_tid },   { "getfd", test_getfd },
-	{ "thread", test_thread },
+	{ "thread", test_thread },     { "directory", test_directory },
 };
 CHECK_MAIN(cases)
