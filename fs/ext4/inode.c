@@ -101,9 +101,12 @@ static s64 time_from(const struct ext4_raw_inode *raw, u32 seconds, u32 extra, b
 {
 	s64 time = (s32)seconds;
 
-	if (has_extra)
-		return (time + ((s64)(extra & 3) << 32)) * 1000000000 + (extra >> 2);
-	return time * 1000000000;
+	if (!has_extra)
+		return time * 1000000000;
+	time += (s64)(extra & 3) << 32;
+	/* Nanoseconds in 64 bits end in 2262. */
+	time = MIN(time, INT64_MAX / 1000000000 - 1);
+	return time * 1000000000 + MIN(extra >> 2, 999999999u);
 }
 
 static bool has_field(const struct ext4 *ext4, const struct ext4_raw_inode *raw, size_t end)
@@ -325,6 +328,10 @@ static void inode_drop(struct ext4_inode *inode)
 {
 	struct ext4 *ext4 = ext4_of_inode(inode);
 
+	/* Its deletion failed: on disk it stays in the list, for e2fsck or the next mount. */
+	mutex_lock(&ext4->orphans);
+	list_remove_init(&inode->orphan_link);
+	mutex_unlock(&ext4->orphans);
 	mutex_lock(&ext4->names);
 	radix_remove(&ext4->inodes, inode->vnode.ino);
 	mutex_unlock(&ext4->names);
