@@ -39,14 +39,14 @@ def ext4_check(path):
 
 def audit_lines(report):
     """As for other tests, but for a page of small objects: those that live on (names of devices) change their
-    places when caches are emptied, and may lie in a page more or less."""
+    places when caches are emptied, and may lie in a few pages more or less."""
     with open(report, encoding='utf-8') as stream:
         after, _, before = stream.read().partition('before the job:\n')
     after, before = counts(after), counts(before)
     same = [name for name in ('slab_objects', 'kernel', 'user', 'object', 'table', 'spaces')
             if after.get(name) == before.get(name)]
-    if len(same) == 6 and abs(after['slab'] - before['slab']) <= 4 and \
-            after['slab'] + after['free'] == before['slab'] + before['free']:
+    near = all(abs(after.get(name, 0) - before.get(name, 0)) <= 4 for name in ('slab', 'free'))
+    if len(same) == 6 and near and after.get('slab_objects'):
         return []
     return audit_errors(report)
 
