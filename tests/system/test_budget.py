@@ -7,7 +7,7 @@ import tempfile
 import harness
 from harness import TOP, Result, Test
 
-IMAGE_BYTES_MAX = 512 << 10
+IMAGE_BYTES_MAX = 768 << 10
 INSTRUCTIONS_MAX = 30_000_000
 EXIT_PAGE_MAX = 60	# instructions for a page of its own that a process gives back at its end
 
