@@ -134,6 +134,13 @@ def fuzz_fdt():
     return made
 
 
+def fuzz_disks():
+    """Each image as it is, and with a byte of its superblock or of a block near the start changed."""
+    changed = [bytes([image]) + place.to_bytes(4, 'little') + b'\xff' for image in range(4)
+               for place in (11, 1024 + 4, 1024 + 32, 2048 + 8, 5 * 1024)]
+    return [bytes([image]) for image in range(4)] + changed
+
+
 def fuzz_inflate():
     texts = [b'', b'a', b'abc' * 400, bytes(range(256)) * 8, os.path.basename(__file__).encode() * 50]
     made = [gzip.compress(text, level, mtime=0) for text in texts for level in (0, 1, 9)]
