@@ -340,4 +340,5 @@ help:
 	@echo 'make clean         what was built; distclean: downloads too'
 	@echo 'V=1 commands, DEBUG=1 checking kernel, CLANG=1, CROSS_COMPILE=, SETUP=no'
 
--include $(shell find $(O) $(U) -name '*.d' 2>/dev/null)
+# Not those of unpacked packages, whose etc/init.d ends in .d as well.
+-include $(shell find $(O) $(U) -path $(B)/tools -prune -o -type f -name '*.d' -print 2>/dev/null)
