@@ -3,6 +3,8 @@
 // sources: kernel/sched/spinlock.c kernel/sched/mutex.c kernel/sched/rwlock.c
 // flags: -Iarch/host/include -DSELENE_DEBUG -Dsnprintf=our_snprintf -Dvsnprintf=our_vsnprintf
 /* Frames and slabs: blocks do not overlap, all of it comes back, failure is clean. */
+#include <mm/ownership.h>
+#include <signal.h>
 #include <string.h>
 
 #include "mm_port.h"
@@ -141,6 +143,65 @@ static void test_slab(void)
 	mm_expect_level(before);
 }
 
+/* Ends as a panic does when @give_up lets a display's frame reach the allocator. */
+static void expect_refused(void (*give_up)(struct frame *frame), struct frame *frame)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		fclose(stderr);
+		give_up(frame);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void free_one(struct frame *frame)
+{
+	frame_free(frame, 0);
+}
+
+static void free_in_chain(struct frame *frame)
+{
+	frame->chain = NULL;
+	frame_free_chain(frame);
+}
+
+static void drop_last(struct frame *frame)
+{
+	frame_put(frame);
+}
+
+static void drop_as_owned(struct frame *frame)
+{
+	ownership_release(pte_make(frame_number(frame), PAGE_READ | PAGE_USER, PAGE_OWNED));
+}
+
+/* What a screen shows belongs to nobody: no way leads back to the allocator. */
+static void test_display(void)
+{
+	struct frame *frames = frame_alloc_run(FRAME_DISPLAY, 5);
+	u64 before = free_frames();
+
+	EXPECT_TRUE(frames != NULL);
+	for (unsigned i = 0; frames && i < 5; i++) {
+		EXPECT(frames[i].kind, FRAME_DISPLAY);
+		expect_refused(free_one, &frames[i]);
+		expect_refused(free_in_chain, &frames[i]);
+		expect_refused(drop_last, &frames[i]);
+		expect_refused(drop_as_owned, &frames[i]);
+		/* Lent to a process, an entry goes without a trace. */
+		ownership_release(
+			pte_make(frame_number(&frames[i]), PAGE_READ | PAGE_USER, PAGE_BORROWED));
+	}
+	EXPECT(free_frames(), before);
+	mm_expect_clean();
+}
+
 int main(void)
 {
 	mm_boot(64);
@@ -148,5 +209,6 @@ int main(void)
 	RUN(test_exhaustion);
 	RUN(test_fail_after);
 	RUN(test_slab);
+	RUN(test_display);
 	return CHECK_RESULT;
 }
