@@ -3,8 +3,8 @@
  * One driver for ext2, ext3 and ext4.
  *
  * Locks, outermost first: vnode → journal handle (begin waits for room; the commit waits for all handles)
- * → inode->map → ext4->orphans → ext4->allocation → buffer cache. ext4->names (which inodes are in memory)
- * is taken with nothing after it but reading a block. User memory is never touched with a handle open.
+ * → inode->map → ext4->orphans → ext4->allocation → buffer cache. ext4->inodes
+ * (fs/vnode_table.h) is taken with nothing after it but reading a block. User memory is never touched with a handle open.
  *
  * Blocks are numbers of the file system's blocks; logical blocks count from a file's start, 32 bits wide.
  * Functions return 0 or -errno; -EUCLEAN: the structures on disk contradict themselves, which has been
@@ -13,8 +13,7 @@
 #include <fs/buffer.h>
 #include <fs/ext4/format.h>
 #include <fs/ext4/journal.h>
-#include <fs/vnode.h>
-#include <lib/radix.h>
+#include <fs/vnode_table.h>
 #include <lib/rbtree.h>
 
 /* What is known of a group beyond its descriptor. */
@@ -56,9 +55,7 @@ struct ext4 {
 	u64 promised;		      /* [allocation] blocks that delayed pages will need */
 	u64 *scratch;		      /* [allocation] one block */
 	bool counts_changed;	      /* [allocation] the super block is behind */
-	struct mutex names;	      /* which inodes are in memory */
-	struct radix inodes;	      /* [names] number → struct ext4_inode */
-	struct wait_queue gone;	      /* an inode has left the table */
+	struct vnode_table inodes;    /* those in memory, by number */
 	struct mutex orphans;
 	struct list_node orphan_list; /* [orphans] newest first, as on disk */
 	u32 error_policy;	      /* [const] EXT4_ERRORS_* */
@@ -228,7 +225,12 @@ int ext4_blocks_free(struct ext4 *ext4, struct journal_handle *handle, u64 start
 int ext4_promise(struct ext4 *ext4, u64 count);
 void ext4_promise_drop(struct ext4 *ext4, u64 count);
 /* Handles that touch at most this many blocks may be asked for one run or entry. */
-enum { EXT4_CREDITS_RUN = 40, EXT4_CREDITS_INODE = 4, EXT4_CREDITS_NAME = 40 };
+enum {
+	EXT4_CREDITS_RUN = 40,
+	EXT4_CREDITS_INODE = 4,
+	EXT4_CREDITS_CREATE = 64,
+	EXT4_CREDITS_REMOVE = 16,
+};
 /* The journal's transaction is on disk: what it freed may be used. */
 void ext4_freed_committed(struct ext4 *ext4, struct list_node *freed);
 
@@ -366,11 +368,30 @@ ssize_t ext4_inline_read(struct ext4_inode *inode, u64 offset, void *to, size_t 
 int ext4_inline_find(struct ext4_inode *directory, const char *name, size_t length, u32 *ino);
 int ext4_inline_readdir(struct ext4_inode *directory, s64 position, struct directory_sink *sink);
 
-/* ---- namei.c, link.c ---- */
+/* ---- namei.c, rename.c, readdir.c: the directories are locked by the VFS ---- */
+/* One more subdirectory, or one less: one that has more than it can count says 1 (dir_nlink). -EMLINK. */
+int ext4_links_more(struct vnode *directory);
+void ext4_links_fewer(struct vnode *directory);
+/* A name of @directory changed: its times, and its inode stored. */
+int ext4_directory_touch(struct journal_handle *handle, struct vnode *directory);
+/* 0; -EPERM (chattr(1)), -ENOTEMPTY. */
+int ext4_check_removable(struct ext4_inode *victim);
+/* Where the name lies that leads to @expected; anything else is -EUCLEAN. */
+int ext4_name_find_exactly(struct vnode *directory, const char *name, size_t length,
+			   const struct vnode *expected, struct ext4_found *found);
+int ext4_name_remove(struct journal_handle *handle, struct vnode *directory,
+		     const struct ext4_found *found);
+/* A name of @inode is gone; the last one makes it an orphan. */
+int ext4_name_drop(struct journal_handle *handle, struct ext4_inode *inode);
+/* After -ENOSPC: what was freed lately is there after a commit. *@tries counts. */
+bool ext4_try_again(struct ext4 *ext4, int error, unsigned *tries);
+int ext4_rename(struct vnode *from, const char *from_name, size_t from_length, struct vnode *moved,
+		struct vnode *to, const char *to_name, size_t to_length, struct vnode *victim,
+		bool exchange);
+int ext4_readdir(struct vnode *directory, s64 position, struct directory_sink *sink);
 extern const struct vnode_operations ext4_directory_operations, ext4_file_operations,
 	ext4_link_operations, ext4_special_operations;
 void ext4_register(void);
-void ext4_inode_table_init(struct ext4 *ext4);
 void ext4_inode_table_free(struct ext4 *ext4);
 /* flusher.c: a thread that stores times and commits every few seconds. */
 void ext4_flusher_start(struct ext4 *ext4);

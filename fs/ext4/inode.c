@@ -6,29 +6,6 @@
 #include <mm/slab.h>
 
 static SLAB_CACHE(inode_cache, struct ext4_inode);
-static struct slab_cache table_cache = {
-	.name = "ext4_table",
-	.size = RADIX_NODE_SIZE,
-	.align = 8,
-};
-
-static void *table_alloc(void)
-{
-	return slab_alloc(&table_cache);
-}
-
-static void table_free(void *node)
-{
-	slab_free(&table_cache, node);
-}
-
-static const struct radix_allocator table_allocator = { table_alloc, table_free };
-
-void ext4_inode_table_init(struct ext4 *ext4)
-{
-	radix_init(&ext4->inodes, &table_allocator);
-}
-
 bool ext4_ino_valid(const struct ext4 *ext4, u32 ino)
 {
 	u32 first = ext4->super->revision ? ext4->super->first_ino : (u32)EXT4_OLD_FIRST_INO;
@@ -204,10 +181,18 @@ static bool is_sane(const struct ext4_inode *inode, bool deleted)
 	return vnode->size >> ext4->block_shift <= ext4_map_limit(inode);
 }
 
-/* [names] */
-static int load(struct ext4 *ext4, u32 ino, bool deleted, struct ext4_inode **loaded)
+struct loading {
+	struct ext4 *ext4;
+	u32 ino;
+	bool deleted; /* one without links will do */
+};
+
+/* [table] */
+static int load(void *context, struct vnode **loaded)
 {
-	struct ext4_inode *inode = inode_alloc(ext4, ino, 0);
+	const struct loading *loading = context;
+	struct ext4 *ext4 = loading->ext4;
+	struct ext4_inode *inode = inode_alloc(ext4, loading->ino, 0);
 	const struct ext4_raw_inode *raw;
 	struct buffer *buffer;
 	int error;
@@ -218,58 +203,37 @@ static int load(struct ext4 *ext4, u32 ino, bool deleted, struct ext4_inode **lo
 	if (error)
 		goto out;
 	raw = ext4_raw_of(inode, buffer);
-	inode->checksum_seed = ext4_inode_seed(ext4, ino, raw->generation);
+	inode->checksum_seed = ext4_inode_seed(ext4, loading->ino, raw->generation);
 	inode->vnode.mode = raw->mode;
 	fields_from(inode, raw);
 	/* It may have been changed, and left memory, since the last commit. */
 	inode->transaction = journal_running(ext4);
-	if (!checksum_is_right(inode, raw) || !is_sane(inode, deleted))
-		error = ext4_corrupt(ext4, "inode %u is wrong", ino);
+	if (!checksum_is_right(inode, raw) || !is_sane(inode, loading->deleted))
+		error = ext4_corrupt(ext4, "inode %u is wrong", loading->ino);
 	buffer_put(buffer);
 	if (!error)
-		error = radix_insert(&ext4->inodes, ino, inode);
+		error = radix_insert(&ext4->inodes.vnodes, loading->ino, &inode->vnode);
 out:
 	if (error) {
 		slab_free(&inode_cache, inode);
 		return error;
 	}
 	set_operations(inode);
-	*loaded = inode;
+	*loaded = &inode->vnode;
 	return 0;
-}
-
-static bool is_gone(struct ext4 *ext4, u32 ino, struct ext4_inode *inode)
-{
-	bool gone;
-
-	mutex_lock(&ext4->names);
-	gone = radix_lookup(&ext4->inodes, ino) != inode;
-	mutex_unlock(&ext4->names);
-	return gone;
 }
 
 int ext4_inode_get(struct ext4 *ext4, u32 ino, bool deleted, struct ext4_inode **found)
 {
-	struct ext4_inode *inode;
-	int error = 0;
+	struct loading loading = { ext4, ino, deleted };
+	struct vnode *vnode;
+	int error;
 
 	if (!ino || ino > ext4->inode_count)
 		return ext4_corrupt(ext4, "there is no inode %u", ino);
-	for (;;) {
-		mutex_lock(&ext4->names);
-		inode = radix_lookup(&ext4->inodes, ino);
-		if (!inode)
-			error = load(ext4, ino, deleted, &inode);
-		else if (!atomic32_inc_not_zero(&inode->vnode.references))
-			error = -EAGAIN;
-		mutex_unlock(&ext4->names);
-		if (error != -EAGAIN)
-			break;
-		/* Its last reference has just gone: what it writes on its way out is to be read. */
-		wait_event(&ext4->gone, is_gone(ext4, ino, inode));
-		error = 0;
-	}
-	*found = inode;
+	error = vnode_table_get(&ext4->inodes, ino, load, &loading, &vnode);
+	if (!error)
+		*found = ext4_inode_of(vnode);
 	return error;
 }
 
@@ -304,11 +268,11 @@ int ext4_inode_make(struct ext4 *ext4, struct journal_handle *handle, u32 ino,
 		ext4_map_init(inode);
 	else
 		inode->vnode.device = new_device(inode, device);
-	mutex_lock(&ext4->names);
-	error = radix_lookup(&ext4->inodes, ino)
+	mutex_lock(&ext4->inodes.lock);
+	error = radix_lookup(&ext4->inodes.vnodes, ino)
 			? ext4_corrupt(ext4, "inode %u is in use and free", ino)
-			: radix_insert(&ext4->inodes, ino, inode);
-	mutex_unlock(&ext4->names);
+			: radix_insert(&ext4->inodes.vnodes, ino, &inode->vnode);
+	mutex_unlock(&ext4->inodes.lock);
 	if (error) {
 		slab_free(&inode_cache, inode);
 		return error;
@@ -332,10 +296,7 @@ static void inode_drop(struct ext4_inode *inode)
 	mutex_lock(&ext4->orphans);
 	list_remove_init(&inode->orphan_link);
 	mutex_unlock(&ext4->orphans);
-	mutex_lock(&ext4->names);
-	radix_remove(&ext4->inodes, inode->vnode.ino);
-	mutex_unlock(&ext4->names);
-	wait_wake_all(&ext4->gone);
+	vnode_table_remove(&ext4->inodes, inode->vnode.ino);
 	if (inode->vnode.object)
 		object_put(inode->vnode.object);
 	else
@@ -344,12 +305,12 @@ static void inode_drop(struct ext4_inode *inode)
 
 void ext4_inode_table_free(struct ext4 *ext4)
 {
-	struct ext4_inode *inode;
+	struct vnode *vnode;
 	u64 ino = 0;
 
 	/* Only a mount that failed leaves any. */
-	while ((inode = radix_next(&ext4->inodes, &ino)))
-		inode_drop(inode);
+	while ((vnode = radix_next(&ext4->inodes.vnodes, &ino)))
+		inode_drop(ext4_inode_of(vnode));
 }
 
 /* Nobody has it open and no name leads to it: blocks, attributes and number are free. */

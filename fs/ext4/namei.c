@@ -3,7 +3,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 
-enum { CREDITS_CREATE = 64, CREDITS_REMOVE = 16, TRIES = 3 };
+enum { TRIES = 3 };
 
 static int lookup_ino(struct ext4_inode *directory, const char *name, size_t length, u32 *ino)
 {
@@ -38,8 +38,7 @@ static int lookup(struct vnode *directory, const char *name, size_t length, stru
 	return error;
 }
 
-/* A directory that has more subdirectories than it can count has one link (dir_nlink). */
-static int links_more(struct vnode *directory)
+int ext4_links_more(struct vnode *directory)
 {
 	struct ext4 *ext4 = ext4_of(directory);
 	bool uncounted = ext4_has_ro_compat(ext4, EXT4_RO_DIR_NLINK);
@@ -53,7 +52,7 @@ static int links_more(struct vnode *directory)
 	return 0;
 }
 
-static void links_fewer(struct vnode *directory)
+void ext4_links_fewer(struct vnode *directory)
 {
 	if (directory->links > 2)
 		directory->links--;
@@ -84,7 +83,7 @@ static void unmake(struct journal_handle *handle, struct ext4_inode *inode)
 	ext4_orphan_add(handle, inode);
 }
 
-static int touch(struct journal_handle *handle, struct vnode *directory)
+int ext4_directory_touch(struct journal_handle *handle, struct vnode *directory)
 {
 	vnode_touch(directory, false, true, true);
 	return ext4_inode_store(handle, ext4_inode_of(directory));
@@ -104,10 +103,10 @@ static int give_name(struct journal_handle *handle, struct vnode *directory, con
 		error = ext4_name_add(handle, ext4_inode_of(directory), name, length,
 				      (u32)inode->vnode.ino, inode->vnode.mode);
 	if (!error && is_directory)
-		error = links_more(directory);
+		error = ext4_links_more(directory);
 	if (!error)
 		error = ext4_inode_store(handle, inode);
-	return error ? error : touch(handle, directory);
+	return error ? error : ext4_directory_touch(handle, directory);
 }
 
 static int write_target(struct journal_handle *handle, struct ext4_inode *inode, const char *target)
@@ -151,7 +150,7 @@ static int create_once(struct vnode *directory, const struct creation *creation,
 {
 	struct ext4_inode *inode = NULL;
 	struct journal_handle handle;
-	int error = journal_begin(ext4_of(directory), CREDITS_CREATE, &handle);
+	int error = journal_begin(ext4_of(directory), EXT4_CREDITS_CREATE, &handle);
 
 	if (error)
 		return error;
@@ -170,8 +169,7 @@ static int create_once(struct vnode *directory, const struct creation *creation,
 	return error;
 }
 
-/* What was freed lately is there after a commit. */
-static bool try_again(struct ext4 *ext4, int error, unsigned *tries)
+bool ext4_try_again(struct ext4 *ext4, int error, unsigned *tries)
 {
 	return error == -ENOSPC && ext4->journal && ++*tries < TRIES && !journal_commit(ext4);
 }
@@ -186,7 +184,7 @@ static int create_any(struct vnode *directory, const struct creation *creation,
 		return -EPERM;
 	do
 		error = create_once(directory, creation, created);
-	while (error && try_again(ext4_of(directory), error, &tries));
+	while (error && ext4_try_again(ext4_of(directory), error, &tries));
 	return error;
 }
 
@@ -212,7 +210,7 @@ static int tmpfile(struct vnode *directory, u32 mode, struct vnode **created)
 {
 	struct ext4_inode *inode = NULL;
 	struct journal_handle handle;
-	int error = journal_begin(ext4_of(directory), CREDITS_REMOVE, &handle);
+	int error = journal_begin(ext4_of(directory), EXT4_CREDITS_REMOVE, &handle);
 
 	if (error)
 		return error;
@@ -233,7 +231,7 @@ static int link_once(struct vnode *directory, const char *name, size_t length, s
 {
 	struct ext4_inode *inode = ext4_inode_of(target);
 	struct journal_handle handle;
-	int error = journal_begin(ext4_of(directory), CREDITS_CREATE, &handle);
+	int error = journal_begin(ext4_of(directory), EXT4_CREDITS_CREATE, &handle);
 
 	if (error)
 		return error;
@@ -247,7 +245,7 @@ static int link_once(struct vnode *directory, const char *name, size_t length, s
 	if (!error)
 		error = ext4_inode_store(&handle, inode);
 	if (!error)
-		error = touch(&handle, directory);
+		error = ext4_directory_touch(&handle, directory);
 	journal_end(&handle);
 	return error;
 }
@@ -265,12 +263,11 @@ static int link(struct vnode *directory, const char *name, size_t length, struct
 		return -EPERM;
 	do
 		error = link_once(directory, name, length, target);
-	while (error && try_again(ext4_of(directory), error, &tries));
+	while (error && ext4_try_again(ext4_of(directory), error, &tries));
 	return error;
 }
 
-/* A name of @inode is gone. */
-static int drop_name(struct journal_handle *handle, struct ext4_inode *inode)
+int ext4_name_drop(struct journal_handle *handle, struct ext4_inode *inode)
 {
 	struct vnode *vnode = &inode->vnode;
 
@@ -282,7 +279,7 @@ static int drop_name(struct journal_handle *handle, struct ext4_inode *inode)
 	return vnode->links ? ext4_inode_store(handle, inode) : ext4_orphan_add(handle, inode);
 }
 
-static int check_removable(struct ext4_inode *victim)
+int ext4_check_removable(struct ext4_inode *victim)
 {
 	int error = 0;
 
@@ -293,8 +290,8 @@ static int check_removable(struct ext4_inode *victim)
 	return 0;
 }
 
-static int find_exactly(struct vnode *directory, const char *name, size_t length,
-			const struct vnode *expected, struct ext4_found *found)
+int ext4_name_find_exactly(struct vnode *directory, const char *name, size_t length,
+			   const struct vnode *expected, struct ext4_found *found)
 {
 	int error = ext4_name_find(ext4_inode_of(directory), name, length, found);
 
@@ -305,8 +302,8 @@ static int find_exactly(struct vnode *directory, const char *name, size_t length
 			    (unsigned long)directory->ino);
 }
 
-static int remove_entry(struct journal_handle *handle, struct vnode *directory,
-			const struct ext4_found *found)
+int ext4_name_remove(struct journal_handle *handle, struct vnode *directory,
+		     const struct ext4_found *found)
 {
 	struct ext4_inode *inode = ext4_inode_of(directory);
 	int error = ext4_entry_remove(inode, found);
@@ -319,23 +316,23 @@ static int unlink(struct vnode *directory, const char *name, size_t length, stru
 	struct ext4_inode *inode = ext4_inode_of(victim);
 	struct journal_handle handle;
 	struct ext4_found found;
-	int error = check_removable(inode);
+	int error = ext4_check_removable(inode);
 
 	if (!error && ext4_inode_of(directory)->flags & (EXT4_IMMUTABLE | EXT4_APPEND))
 		error = -EPERM;
 	if (!error)
-		error = find_exactly(directory, name, length, victim, &found);
+		error = ext4_name_find_exactly(directory, name, length, victim, &found);
 	if (error)
 		return error;
-	error = journal_begin(ext4_of(directory), CREDITS_REMOVE, &handle);
+	error = journal_begin(ext4_of(directory), EXT4_CREDITS_REMOVE, &handle);
 	if (!error) {
-		error = remove_entry(&handle, directory, &found);
+		error = ext4_name_remove(&handle, directory, &found);
 		if (!error)
-			error = drop_name(&handle, inode);
+			error = ext4_name_drop(&handle, inode);
 		if (!error && S_ISDIR(victim->mode))
-			links_fewer(directory);
+			ext4_links_fewer(directory);
 		if (!error)
-			error = touch(&handle, directory);
+			error = ext4_directory_touch(&handle, directory);
 		journal_end(&handle);
 	}
 	buffer_put(found.buffer);
@@ -371,231 +368,14 @@ static ssize_t readlink(struct vnode *vnode, char *buffer, size_t size)
 	return size;
 }
 
-static int emit_block(struct ext4_inode *directory, struct buffer *buffer, s64 base, s64 position,
-		      struct directory_sink *sink)
-{
-	static const u8 types[8] = { 0, 8, 4, 2, 6, 1, 12, 10 };
-	u32 size = ext4_of_inode(directory)->block_size;
-
-	for (u32 offset = 0; offset < size;) {
-		struct ext4_entry *entry = (struct ext4_entry *)((u8 *)buffer->data + offset);
-
-		if (!ext4_entry_valid(directory, buffer->data, offset, size))
-			return ext4_corrupt(ext4_of_inode(directory), "directory %lu is wrong",
-					    (unsigned long)directory->vnode.ino);
-		if (entry->ino && base + offset >= position &&
-		    !sink->emit(sink, entry->name, entry->name_length, entry->ino,
-				types[entry->type & 7], base + offset + entry->length))
-			return 0;
-		offset += entry->length;
-	}
-	return 1;
-}
-
-/* "." and ".." are the first two; their positions are 0 and 1 where the others are sorted by hash. */
-static int emit_dots(struct ext4_inode *directory, s64 *position, struct directory_sink *sink)
-{
-	struct ext4_found parent;
-	u32 ino;
-	int error;
-
-	if (*position < 1 && !sink->emit(sink, ".", 1, directory->vnode.ino, S_IFDIR >> 12, 1))
-		return 0;
-	*position = MAX(*position, (s64)1);
-	if (*position < 2) {
-		error = ext4_directory_parent(directory, &parent);
-		if (error)
-			return error;
-		ino = parent.entry->ino;
-		buffer_put(parent.buffer);
-		if (!sink->emit(sink, "..", 2, ino, S_IFDIR >> 12, 2))
-			return 0;
-	}
-	*position = MAX(*position, (s64)2);
-	return 1;
-}
-
-static int readdir(struct vnode *vnode, s64 position, struct directory_sink *sink)
-{
-	struct ext4_inode *directory = ext4_inode_of(vnode);
-	struct ext4 *ext4 = ext4_of(vnode);
-	int result = 1;
-
-	if (position < 0)
-		return -EINVAL;
-	if (directory->flags & EXT4_INLINE_DATA)
-		return ext4_inline_readdir(directory, position, sink);
-	if (ext4_is_indexed(directory)) {
-		result = emit_dots(directory, &position, sink);
-		return result > 0 ? ext4_index_readdir(directory, position, sink) : result;
-	}
-	for (u32 i = (u32)MIN((u64)position >> ext4->block_shift, (u64)~0u);
-	     (u64)i << ext4->block_shift < vnode->size && result > 0; i++) {
-		struct buffer *buffer;
-
-		result = ext4_directory_read(directory, i, &buffer);
-		if (result)
-			return result;
-		result = emit_block(directory, buffer, (s64)i << ext4->block_shift, position, sink);
-		buffer_put(buffer);
-	}
-	return MIN(result, 0);
-}
-
-/* ".." of a directory that moved from one to another. */
-static int set_parent(struct journal_handle *handle, struct vnode *moved,
-		      const struct vnode *parent)
-{
-	struct ext4_inode *inode = ext4_inode_of(moved);
-	struct ext4_found found;
-	int error = ext4_directory_parent(inode, &found);
-
-	if (error)
-		return error;
-	found.entry->ino = (u32)parent->ino;
-	error = ext4_directory_changed(handle, inode, found.buffer, 0);
-	buffer_put(found.buffer);
-	return error;
-}
-
-static int moved_between(struct journal_handle *handle, struct vnode *moved, struct vnode *from,
-			 struct vnode *to)
-{
-	int error;
-
-	if (!S_ISDIR(moved->mode) || from == to)
-		return 0;
-	error = links_more(to);
-	if (error)
-		return error;
-	links_fewer(from);
-	return set_parent(handle, moved, to);
-}
-
-static int point_to(struct journal_handle *handle, struct vnode *directory,
-		    const struct ext4_found *found, const struct vnode *target)
-{
-	found->entry->ino = (u32)target->ino;
-	found->entry->type = ext4_entry_type(ext4_of(directory), target->mode);
-	return ext4_directory_changed(handle, ext4_inode_of(directory), found->buffer,
-				      found->block);
-}
-
-struct renaming {
-	struct vnode *from, *moved, *to, *victim;
-	const char *from_name, *to_name;
-	size_t from_length, to_length;
-};
-
-static int exchange_names(struct journal_handle *handle, const struct renaming *r)
-{
-	struct ext4_found first, second;
-	int error = find_exactly(r->from, r->from_name, r->from_length, r->moved, &first);
-
-	if (error)
-		return error;
-	error = find_exactly(r->to, r->to_name, r->to_length, r->victim, &second);
-	if (error)
-		goto out;
-	error = point_to(handle, r->from, &first, r->victim);
-	if (!error)
-		error = point_to(handle, r->to, &second, r->moved);
-	if (!error)
-		error = moved_between(handle, r->moved, r->from, r->to);
-	if (!error)
-		error = moved_between(handle, r->victim, r->to, r->from);
-	vnode_touch(r->victim, false, false, true);
-	if (!error)
-		error = ext4_inode_store(handle, ext4_inode_of(r->victim));
-	buffer_put(second.buffer);
-out:
-	buffer_put(first.buffer);
-	return error;
-}
-
-static int replace(struct journal_handle *handle, const struct renaming *r)
-{
-	struct ext4_found found;
-	int error = find_exactly(r->to, r->to_name, r->to_length, r->victim, &found);
-
-	if (error)
-		return error;
-	error = point_to(handle, r->to, &found, r->moved);
-	buffer_put(found.buffer);
-	if (!error && S_ISDIR(r->victim->mode))
-		links_fewer(r->to);
-	return error ? error : drop_name(handle, ext4_inode_of(r->victim));
-}
-
-/* The new name first: should it fail, nothing has happened. Making it may move the old one. */
-static int move_name(struct journal_handle *handle, const struct renaming *r)
-{
-	struct ext4_found found;
-	int error;
-
-	if (r->victim)
-		error = replace(handle, r);
-	else
-		error = ext4_name_add(handle, ext4_inode_of(r->to), r->to_name, r->to_length,
-				      (u32)r->moved->ino, r->moved->mode);
-	if (!error)
-		error = find_exactly(r->from, r->from_name, r->from_length, r->moved, &found);
-	if (error)
-		return error;
-	error = remove_entry(handle, r->from, &found);
-	buffer_put(found.buffer);
-	return error ? error : moved_between(handle, r->moved, r->from, r->to);
-}
-
-static int rename_once(const struct renaming *r, bool exchange)
-{
-	struct journal_handle handle;
-	int error = journal_begin(ext4_of(r->from), CREDITS_CREATE + CREDITS_REMOVE, &handle);
-
-	if (error)
-		return error;
-	error = exchange ? exchange_names(&handle, r) : move_name(&handle, r);
-	if (!error) {
-		vnode_touch(r->moved, false, false, true);
-		error = ext4_inode_store(&handle, ext4_inode_of(r->moved));
-	}
-	if (!error)
-		error = touch(&handle, r->from);
-	if (!error && r->to != r->from)
-		error = touch(&handle, r->to);
-	journal_end(&handle);
-	return error;
-}
-
-static int rename(struct vnode *from, const char *from_name, size_t from_length,
-		  struct vnode *moved, struct vnode *to, const char *to_name, size_t to_length,
-		  struct vnode *victim, bool exchange)
-{
-	struct renaming renaming = { from,	moved,	 to,	      victim,
-				     from_name, to_name, from_length, to_length };
-	unsigned tries = 0;
-	int error = victim && !exchange ? check_removable(ext4_inode_of(victim)) : 0;
-
-	if (!error &&
-	    (ext4_inode_of(from)->flags | ext4_inode_of(to)->flags | ext4_inode_of(moved)->flags) &
-		    (EXT4_IMMUTABLE | EXT4_APPEND))
-		error = -EPERM;
-	if (error)
-		return error;
-	do
-		error = rename_once(&renaming, exchange);
-	while (error && try_again(ext4_of(from), error, &tries));
-	return error;
-}
-
 const struct vnode_operations ext4_directory_operations = {
 	.lookup = lookup,
 	.create = create,
 	.symlink = make_link,
 	.link = link,
 	.unlink = unlink,
-	.rename = rename,
-	.readdir = readdir,
+	.rename = ext4_rename,
+	.readdir = ext4_readdir,
 	.change = ext4_change,
 	.tmpfile = tmpfile,
 	.xattr_get = ext4_xattr_get,

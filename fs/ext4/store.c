@@ -146,32 +146,23 @@ int ext4_inode_store_if_changed(struct ext4_inode *inode, bool times)
 	return error;
 }
 
-/* The next inode in memory from *@ino on, with a reference. */
-static struct ext4_inode *next_inode(struct ext4 *ext4, u64 *ino)
+static bool is_to_be_stored(const struct vnode *vnode)
 {
-	struct ext4_inode *inode;
-
-	mutex_lock(&ext4->names);
-	while ((inode = radix_next(&ext4->inodes, ino))) {
-		if (is_changed(inode, true) && atomic32_inc_not_zero(&inode->vnode.references))
-			break;
-		++*ino;
-	}
-	mutex_unlock(&ext4->names);
-	return inode;
+	return is_changed(ext4_inode_of(vnode), true);
 }
 
 int ext4_inodes_store_all(struct ext4 *ext4)
 {
-	struct ext4_inode *inode;
+	struct vnode *vnode;
 	u64 ino = 0;
 	int result = 0;
 
-	while ((inode = next_inode(ext4, &ino))) {
-		int error = ext4_inode_store_if_changed(inode, true);
+	while ((vnode = vnode_table_next(&ext4->inodes, &ext4->inodes.vnodes, &ino,
+					 is_to_be_stored))) {
+		int error = ext4_inode_store_if_changed(ext4_inode_of(vnode), true);
 
 		result = result ? result : error;
-		vnode_put(&inode->vnode);
+		vnode_put(vnode);
 		ino++;
 	}
 	return result;

@@ -296,10 +296,8 @@ static void init(struct ext4 *ext4, struct block_device *device)
 	ext4->device = device;
 	strlcpy(ext4->name, device->name, sizeof(ext4->name));
 	mutex_init(&ext4->allocation, RANK_BITMAPS);
-	mutex_init(&ext4->names, RANK_INODES);
 	mutex_init(&ext4->orphans, RANK_INODES);
-	ext4_inode_table_init(ext4);
-	wait_queue_init(&ext4->gone);
+	vnode_table_init(&ext4->inodes);
 	wait_queue_init(&ext4->flusher_wait);
 	list_init(&ext4->orphan_list);
 	atomic32_set(&ext4->generation, (u32)vnode_time_now() ^ (u32)(uintptr_t)ext4);

@@ -3,12 +3,11 @@
  * FAT12, FAT16 and FAT32 with long names: Microsoft's "FAT File System Specification" (1.03) and its long names.
  * Times are kept as UTC. Names are compared without regard to case, and kept as given.
  *
- * Locks, outermost first: vnode → inode->map → fat->table → buffer cache; fat->names alone. All functions return 0
+ * Locks, outermost first: vnode → inode->map → fat->table → buffer cache; fat->places alone. All functions return 0
  * or -errno and may sleep.
  */
 #include <fs/buffer.h>
-#include <fs/vnode.h>
-#include <lib/radix.h>
+#include <fs/vnode_table.h>
 
 enum {
 	FAT_SLOT = 32,
@@ -63,19 +62,18 @@ struct fat {
 	u32 hint;		    /* [table] where to look for the next */
 	bool failed;		    /* [atomic] no more changes */
 	bool writing;		    /* [mount] */
-	struct mutex names;
-	struct radix places, inos; /* [names] by directory entry, by number → struct fat_inode */
-	u64 next_ino;		   /* [names] for files whose natural number is taken */
-	struct wait_queue gone;
+	struct vnode_table places;  /* files in memory, by the place of their entry */
+	struct radix inos;	    /* [places.lock] the same by number */
+	u64 next_ino;		    /* [places.lock] for files whose natural number is taken */
 };
 
 struct fat_inode {
 	struct vnode vnode;
 	struct memory_object object; /* regular files */
 	struct rwlock map;
-	u64 place;    /* [names] its entry: sector * entries per sector + number; FAT_NO_PLACE */
-	u32 first;    /* [map] cluster, 0: none */
-	u32 clusters; /* [map] in its chain; ~0: not counted yet */
+	u64 place; /* [places.lock] its entry: sector * entries per sector + number; FAT_NO_PLACE */
+	u32 first; /* [map] cluster, 0: none */
+	u32 clusters;	  /* [map] in its chain; ~0: not counted yet */
 	u32 cached_index; /* [cache] the cluster found last, and which one of the chain it is */
 	u32 cached;	  /* [cache] 0: none */
 	struct spinlock cache;

@@ -10,28 +10,10 @@ enum { ROOT_INO = 1, INO_OFFSET = 16, DAYS_BEFORE_1980 = 3652 };
 #define UNUSUAL_INOS (1ull << 48)
 
 static SLAB_CACHE(inode_cache, struct fat_inode);
-static struct slab_cache table_cache = {
-	.name = "fat_table",
-	.size = RADIX_NODE_SIZE,
-	.align = 8,
-};
-
-static void *table_alloc(void)
-{
-	return slab_alloc(&table_cache);
-}
-
-static void table_free(void *node)
-{
-	slab_free(&table_cache, node);
-}
-
-static const struct radix_allocator table_allocator = { table_alloc, table_free };
-
 void fat_tables_init(struct fat *fat)
 {
-	radix_init(&fat->places, &table_allocator);
-	radix_init(&fat->inos, &table_allocator);
+	vnode_table_init(&fat->places);
+	radix_init(&fat->inos, &vnode_table_nodes);
 	fat->next_ino = UNUSUAL_INOS;
 }
 
@@ -185,9 +167,30 @@ static void fields_from(struct fat_inode *inode, const struct fat_entry *entry)
 	inode->stored = vnode->times;
 }
 
-/* [names] */
-static int load(struct fat *fat, const struct fat_found *found, struct fat_inode **loaded)
+struct loading {
+	struct fat *fat;
+	const struct fat_found *found;
+};
+
+/* [places] Into both tables. */
+static int remember(struct fat *fat, struct fat_inode *inode)
 {
+	int error = radix_insert(&fat->places.vnodes, inode->place, &inode->vnode);
+
+	if (error)
+		return error;
+	error = radix_insert(&fat->inos, inode->vnode.ino, &inode->vnode);
+	if (error)
+		radix_remove(&fat->places.vnodes, inode->place);
+	return error;
+}
+
+/* [places] */
+static int load(void *context, struct vnode **loaded)
+{
+	const struct loading *loading = context;
+	const struct fat_found *found = loading->found;
+	struct fat *fat = loading->fat;
 	struct fat_inode *inode = inode_alloc(fat, mode_of(fat, found->entry.attributes));
 	u64 ino = found->place + INO_OFFSET;
 	int error;
@@ -202,50 +205,24 @@ static int load(struct fat *fat, const struct fat_found *found, struct fat_inode
 			? fat_corrupt(fat, "a file starts at cluster %u", inode->first)
 			: set_directory_size(inode);
 	if (!error)
-		error = radix_insert(&fat->places, inode->place, inode);
-	if (!error) {
-		error = radix_insert(&fat->inos, inode->vnode.ino, inode);
-		if (error)
-			radix_remove(&fat->places, inode->place);
-	}
+		error = remember(fat, inode);
 	if (error) {
 		slab_free(&inode_cache, inode);
 		return error;
 	}
 	set_operations(inode);
-	*loaded = inode;
+	*loaded = &inode->vnode;
 	return 0;
-}
-
-static bool is_gone(struct fat *fat, u64 place, struct fat_inode *inode)
-{
-	bool gone;
-
-	mutex_lock(&fat->names);
-	gone = radix_lookup(&fat->places, place) != inode;
-	mutex_unlock(&fat->names);
-	return gone;
 }
 
 int fat_inode_get(struct fat *fat, const struct fat_found *found, struct fat_inode **result)
 {
-	struct fat_inode *inode;
-	int error;
+	struct loading loading = { fat, found };
+	struct vnode *vnode;
+	int error = vnode_table_get(&fat->places, found->place, load, &loading, &vnode);
 
-	for (;;) {
-		mutex_lock(&fat->names);
-		inode = radix_lookup(&fat->places, found->place);
-		error = 0;
-		if (!inode)
-			error = load(fat, found, &inode);
-		else if (!atomic32_inc_not_zero(&inode->vnode.references))
-			error = -EAGAIN;
-		mutex_unlock(&fat->names);
-		if (error != -EAGAIN)
-			break;
-		wait_event(&fat->gone, is_gone(fat, found->place, inode));
-	}
-	*result = inode;
+	if (!error)
+		*result = fat_inode_of(vnode);
 	return error;
 }
 
@@ -253,14 +230,14 @@ void fat_inode_move(struct fat_inode *inode, u64 place)
 {
 	struct fat *fat = fat_of(&inode->vnode);
 
-	mutex_lock(&fat->names);
+	mutex_lock(&fat->places.lock);
 	if (inode->place != FAT_NO_PLACE)
-		radix_remove(&fat->places, inode->place);
+		radix_remove(&fat->places.vnodes, inode->place);
 	inode->place = place;
 	/* Without memory the file is found anew, beside this one, until this one is gone. */
-	if (place != FAT_NO_PLACE && radix_insert(&fat->places, place, inode))
+	if (place != FAT_NO_PLACE && radix_insert(&fat->places.vnodes, place, &inode->vnode))
 		inode->place = FAT_NO_PLACE;
-	mutex_unlock(&fat->names);
+	mutex_unlock(&fat->places.lock);
 }
 
 void fat_inode_fill_entry(const struct fat_inode *inode, struct fat_entry *entry)
@@ -328,37 +305,31 @@ static bool has_spare(const struct fat_inode *inode)
 	       inode->clusters > clusters_needed(inode);
 }
 
-static bool is_changed(const struct fat_inode *inode)
+static bool is_changed(const struct vnode *vnode)
 {
-	const struct vnode_times *times = &inode->vnode.times, *stored = &inode->stored;
+	const struct fat_inode *inode = fat_inode_of(vnode);
+	const struct vnode_times *times = &vnode->times, *stored = &inode->stored;
 
 	if (inode->is_root)
 		return false;
-	return has_spare(inode) ||
-	       (!S_ISDIR(inode->vnode.mode) && inode->vnode.size != inode->stored_size) ||
+	return has_spare(inode) || (!S_ISDIR(vnode->mode) && vnode->size != inode->stored_size) ||
 	       times->modify != stored->modify || times->access / DAY_NS != stored->access / DAY_NS;
 }
 
 int fat_inodes_store_all(struct fat *fat)
 {
+	struct vnode *vnode;
 	u64 ino = 0;
 	int result = 0;
 
-	for (;; ino++) {
-		struct fat_inode *inode;
-		int error;
+	while ((vnode = vnode_table_next(&fat->places, &fat->inos, &ino, is_changed))) {
+		int error = fat_inode_store(fat_inode_of(vnode));
 
-		mutex_lock(&fat->names);
-		while ((inode = radix_next(&fat->inos, &ino)) &&
-		       !(is_changed(inode) && atomic32_inc_not_zero(&inode->vnode.references)))
-			ino++;
-		mutex_unlock(&fat->names);
-		if (!inode)
-			return result;
-		error = fat_inode_store(inode);
 		result = result ? result : error;
-		vnode_put(&inode->vnode);
+		vnode_put(vnode);
+		ino++;
 	}
+	return result;
 }
 
 void fat_inode_free_memory(struct fat_inode *inode)
@@ -378,17 +349,15 @@ void fat_vnode_release(struct vnode *vnode)
 			write_lock(&inode->map);
 			fat_chain_cut(inode, 0);
 			write_unlock(&inode->map);
-		} else if (is_changed(inode)) {
+		} else if (is_changed(vnode)) {
 			fat_inode_store(inode);
 		}
 	}
-	mutex_lock(&fat->names);
-	if (inode->place != FAT_NO_PLACE)
-		radix_remove(&fat->places, inode->place);
+	mutex_lock(&fat->places.lock);
 	if (!inode->is_root)
 		radix_remove(&fat->inos, vnode->ino);
-	mutex_unlock(&fat->names);
-	wait_wake_all(&fat->gone);
+	mutex_unlock(&fat->places.lock);
+	vnode_table_remove(&fat->places, inode->place);
 	if (vnode->object)
 		object_put(vnode->object);
 	else

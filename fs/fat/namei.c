@@ -173,14 +173,14 @@ static size_t name_of(const struct fat_found *found, const u16 *units, unsigned 
 /* The number that a file in memory has, else the one that it would get. */
 static u64 ino_of(struct fat *fat, u64 place)
 {
-	struct fat_inode *inode;
+	struct vnode *vnode;
 	u64 ino = place + 16;
 
-	mutex_lock(&fat->names);
-	inode = radix_lookup(&fat->places, place);
-	if (inode)
-		ino = inode->vnode.ino;
-	mutex_unlock(&fat->names);
+	mutex_lock(&fat->places.lock);
+	vnode = radix_lookup(&fat->places.vnodes, place);
+	if (vnode)
+		ino = vnode->ino;
+	mutex_unlock(&fat->places.lock);
 	return ino;
 }
 

@@ -302,8 +302,6 @@ static int mount_as(unsigned type, struct block_device *device, const char *data
 	fat->mask = 022;
 	strlcpy(fat->name, device->name, sizeof(fat->name));
 	mutex_init(&fat->table, RANK_BITMAPS);
-	mutex_init(&fat->names, RANK_INODES);
-	wait_queue_init(&fat->gone);
 	fat_tables_init(fat);
 	fat->system = (struct file_system){
 		.type = &fat_types[type],

@@ -32,7 +32,7 @@ static struct radix_node *node_alloc(const struct radix *tree)
 
 /*
  * The nodes from the root to the leaf of @index into path[1..levels], by level. The lowest level
- * that was reached: 1 when the leaf is there, levels + 1 when not even the root covers @index.
+ * that was reached: 1 when the leaf is there; levels + 1, and at least 2, when not even the root covers @index.
  */
 static unsigned descend(const struct radix *tree, u64 index, struct radix_node **path)
 {
@@ -40,7 +40,7 @@ static unsigned descend(const struct radix *tree, u64 index, struct radix_node *
 	unsigned level = tree->levels;
 
 	if (!node || index > reach(level))
-		return level + 1;
+		return MAX(level + 1, 2u);
 	for (;; level--) {
 		path[level] = node;
 		if (level == 1)

@@ -142,8 +142,30 @@ static void radix_random(void)
 	EXPECT(nodes, 0);
 }
 
+static void radix_nothing_there(void)
+{
+	static const u64 indices[] = { 0, 1, 63, 64, ~(u64)0 };
+	struct radix tree;
+
+	radix_init(&tree, &allocator);
+	for (size_t i = 0; i < sizeof(indices) / sizeof(*indices); i++) {
+		u64 next = 0;
+
+		EXPECT_TRUE(!radix_remove(&tree, indices[i]));
+		EXPECT_TRUE(!radix_replace(&tree, indices[i], &tree));
+		EXPECT_TRUE(!radix_lookup(&tree, indices[i]));
+		radix_mark(&tree, indices[i]);
+		radix_unmark(&tree, indices[i]);
+		EXPECT_TRUE(!radix_is_marked(&tree, indices[i]));
+		EXPECT_TRUE(!radix_next(&tree, &next));
+		EXPECT_TRUE(!radix_next_marked(&tree, &next));
+	}
+	EXPECT_TRUE(radix_empty(&tree));
+}
+
 int main(void)
 {
+	RUN(radix_nothing_there);
 	RUN(radix_random);
 	return CHECK_RESULT;
 }
