@@ -358,6 +358,7 @@ static void write_done(struct block_request *request)
 
 	if (request->status) {
 		buffer->error = request->status;
+		atomic32_inc(&buffer->device->metadata_errors);
 		atomic32_fetch_or(&buffer->flags, BUFFER_FAILED);
 	}
 	flags_end(buffer, 0, BUFFER_WRITING);

@@ -59,7 +59,10 @@ int buffer_write(struct buffer *buffer, unsigned flags);
  * For a journal's blocks. The first error.
  */
 int buffer_write_all(struct buffer *const buffers[], unsigned count);
-/* Write all dirty buffers of @device and wait; no flush. The first error since the last call. */
+/*
+ * Write all dirty buffers of @device and wait; no flush. The first error of this call. Those of all calls are counted
+ * in device->metadata_errors.
+ */
 int buffer_sync(struct block_device *device);
 /* Drop all buffers of @device, dirty or not; none has references. At the end of a mount. */
 void buffer_drop_device(struct block_device *device);

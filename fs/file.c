@@ -275,6 +275,11 @@ int file_sync(struct file *file, bool data_only)
 		error = writeback_vnode(vnode, 0, ~(u64)0, &file->errors_seen);
 	if (vnode && vnode->operations->sync)
 		failed = vnode->operations->sync(vnode, data_only);
+	if (vnode && vnode->system->block) {
+		int earlier = writeback_metadata_error(file);
+
+		failed = failed ? failed : earlier;
+	}
 	if (error || failed)
 		return error ? error : failed;
 	/* What lives in memory alone is always as safe as it gets; what is no file cannot be. */

@@ -86,8 +86,9 @@ struct file {
 	void *private;		    /* [const after open] */
 	s32 owner;		    /* [atomic] F_SETOWN */
 	int owner_signal;
-	u32 errors_seen; /* [atomic] write-backs that failed, as this file knows (fs/writeback.h) */
-	bool announced;	 /* [const after open] IN_OPEN was told, so IN_CLOSE will be */
+	/* [atomic] failed write-backs that it has been told of: its pages, metadata, all files (fs/writeback.h) */
+	u32 errors_seen, metadata_errors_seen, system_errors_seen;
+	bool announced;		     /* [const after open] IN_OPEN was told, so IN_CLOSE will be */
 	struct epoll_item *watchers; /* [epoll's lock] epoll instances that watch it */
 };
 

@@ -2,6 +2,7 @@
 #include <fs/device_node.h>
 #include <fs/names.h>
 #include <fs/notify.h>
+#include <fs/writeback.h>
 #include <lib/err.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -178,8 +179,7 @@ static struct file *open_prepared(struct file *file, const struct path *path, u3
 	vnode_get(vnode);
 	file->path = *path;
 	file->vnode = vnode;
-	if (vnode->object)
-		file->errors_seen = READ_ONCE(vnode->object->write_errors);
+	writeback_errors_begin(file);
 	error = open_file(file, path, created);
 	if (error) {
 		/* What open() refused is not released either. */

@@ -1,6 +1,7 @@
 #include <arch/time.h>
 #include <boot/initcall.h>
 #include <fs/buffer.h>
+#include <fs/file.h>
 #include <fs/mount.h>
 #include <fs/writeback.h>
 #include <lib/errno.h>
@@ -129,6 +130,8 @@ static int write_before(struct file_system *system, u64 before, enum object_writ
 
 		if (wanted(vnode))
 			failed = object_write_back(vnode->object, 0, ~(u64)0, how);
+		if (failed && failed != -ENOMEM)
+			atomic32_inc(&vnode->system->write_errors);
 		error = error ? error : failed;
 		give_back(vnode);
 		wait_wake_all(&progress_wait);
@@ -190,6 +193,46 @@ int writeback_vnode(struct vnode *vnode, u64 first, u64 last, u32 *seen)
 		return 0;
 	WRITE_ONCE(*seen, errors);
 	return READ_ONCE(object->write_error);
+}
+
+static u32 metadata_errors(const struct file *file)
+{
+	const struct block_device *block = file->vnode ? file->vnode->system->block : NULL;
+
+	return block ? atomic32_read(&block->metadata_errors) : 0;
+}
+
+void writeback_errors_begin(struct file *file)
+{
+	const struct vnode *vnode = file->vnode;
+
+	if (!vnode->system->block)
+		return;
+	if (vnode->object)
+		file->errors_seen = READ_ONCE(vnode->object->write_errors);
+	file->metadata_errors_seen = metadata_errors(file);
+	file->system_errors_seen =
+		metadata_errors(file) + atomic32_read(&vnode->system->write_errors);
+}
+
+static int note_errors(u32 *seen, u32 count)
+{
+	if (READ_ONCE(*seen) == count)
+		return 0;
+	WRITE_ONCE(*seen, count);
+	return -EIO;
+}
+
+int writeback_metadata_error(struct file *file)
+{
+	return note_errors(&file->metadata_errors_seen, metadata_errors(file));
+}
+
+int writeback_system_error(struct file *file)
+{
+	return note_errors(&file->system_errors_seen,
+			   metadata_errors(file) +
+				   atomic32_read(&file->vnode->system->write_errors));
 }
 
 void writeback_drop_system(struct file_system *system)

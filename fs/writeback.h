@@ -6,6 +6,8 @@
  */
 #include <fs/vnode.h>
 
+struct file;
+
 /* struct object_operations.first_dirty of files on disks; object->owner is the vnode. */
 void writeback_object_dirty(struct memory_object *object);
 /* @vnode is about to lose a reference of the caller's, and its last name is gone. */
@@ -20,5 +22,13 @@ int file_system_sync(struct file_system *system);
 void writeback_throttle(void);
 /* fsync(2) of a vnode's pages in [first, last]; *@seen is the file's count of errors reported. */
 int writeback_vnode(struct vnode *vnode, u64 first, u64 last, u32 *seen);
+/*
+ * What failed behind a program's back, when the thread or somebody else's sync wrote it, is told once to each file that
+ * was open then. begin: at open(2). metadata_error: fsync(2), 0 or -EIO. system_error: syncfs(2), of pages of
+ * any file as well.
+ */
+void writeback_errors_begin(struct file *file);
+int writeback_metadata_error(struct file *file);
+int writeback_system_error(struct file *file);
 /* Before unmount: no vnode of @system is on the list any more. */
 void writeback_drop_system(struct file_system *system);

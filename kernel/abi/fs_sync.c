@@ -1,4 +1,4 @@
-/* Writing back, hints, and extended attributes, which no file system here has. */
+/* Writing back, and hints about what will be read. */
 #include <abi/fs.h>
 #include <abi/handler.h>
 #include <arch/user.h>
@@ -49,6 +49,11 @@ SYSCALL_1(sys_syncfs, fd)
 	system = hold.file->path.mount ? hold.file->path.mount->system : NULL;
 	if (system)
 		error = file_system_sync(system);
+	if (system && system->block) {
+		int earlier = writeback_system_error(hold.file);
+
+		error = error ? error : earlier;
+	}
 	file_release(hold);
 	return error;
 }

@@ -10,6 +10,7 @@
  *
  * Locks: a queue's spinlock (RANK_WAIT, interrupts off), inside which `start` is called.
  */
+#include <lib/atomic.h>
 #include <lib/list.h>
 #include <lib/types.h>
 #include <sched/lock.h>
@@ -99,10 +100,11 @@ struct block_device {
 	unsigned partition;	 /* [const] number; 0: a disk */
 	char partition_uuid[40]; /* [const] PARTUUID as text, or "" */
 	char partition_label[80];
-	struct list_node link; /* [devices] all, a disk before its partitions */
-	void *holder;	       /* [devices] who claimed it, or NULL */
-	unsigned openers;      /* [devices] other users that hold it open */
-	void *cache;	       /* fs/block_file.c: its contents as a file */
+	struct list_node link;		 /* [devices] all, a disk before its partitions */
+	void *holder;			 /* [devices] who claimed it, or NULL */
+	unsigned openers;		 /* [devices] other users that hold it open */
+	void *cache;			 /* fs/block_file.c: its contents as a file */
+	struct atomic32 metadata_errors; /* fs/buffer.c: writes of buffers that failed */
 };
 
 /* ---- for drivers ---- */

@@ -1,6 +1,7 @@
 """Disks: virtio over MMIO and PCI, partitions, errors, the root on a disk."""
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,21 @@ def bad_fill(data):
     data[:23] = b'a disk with bad sectors'
 
 
+def bad_inodes(folder):
+    """An ext2 file system whose first inode table cannot be written."""
+    path = os.path.join(folder, 'disk.img')
+    subprocess.run(['/sbin/mke2fs', '-q', '-t', 'ext2', '-b', '1024', '-L', 'bad-inodes', path, '8M'], check=True,
+                   stdout=subprocess.DEVNULL)
+    with open(path, 'rb') as stream:
+        data = bytearray(stream.read())
+    table = struct.unpack_from('<I', data, 2048 + 8)[0] * 1024
+
+    def judge(kind, offset, length):
+        hit = kind == disk_server.WRITE and offset < table + 8192 and table < offset + length
+        return disk_server.EIO if hit else None
+    return [disk_server.DiskServer(os.path.join(folder, 'nbd'), data, judge).drive()]
+
+
 ERRORS = """dd if=/dev/vda of=/dev/null bs=4096 2>/dev/null; echo read $?
 dd if=/dev/vda of=/dev/null bs=4096 count=255 2>/dev/null; echo before $?
 dd if=/dev/vda of=/dev/null bs=4096 skip=257 count=200 2>/dev/null; echo behind $?
@@ -257,6 +273,8 @@ TESTS = [
     DiskTest('disk-errors', ['/bin/sh', '-c', ERRORS], server_disk(8 * MIB, bad_sectors), output=ERRORS_OUTPUT),
     DiskTest('disk-error', ['/tests/run-all', '-t', '60', '/tests', 'disk-error'],
              server_disk(8 * MIB, bad_sectors, bad_fill), options=MEDIUM + ADD, each_line=True, checked=True),
+    DiskTest('disk-metadata', ['/tests/run-all', '-t', '60', '/tests', 'disk-metadata'], bad_inodes,
+             options=MEDIUM + ADD, each_line=True, checked=True),
     DiskTest('disk-hang', ['/bin/sh', '-c', HANG], server_disk(8 * MIB, hangs), output=b'0\n1\n1\nalive\n',
              options=MEDIUM + ['--append', 'disk-timeout=2'], linux=False, seconds=40),
     DiskTest('disk-write-protected', ['/bin/sh', '-c', """mkdir /m; cat /sys/block/vda/ro
