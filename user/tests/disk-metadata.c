@@ -1,7 +1,7 @@
 /*
  * Metadata that cannot be written: the test that starts the machine made /dev/vda an ext2 file system called
  * "bad-inodes", no write of whose first inode table succeeds. Whoever had a file open when somebody else's sync failed
- * hears of it, once, from syncfs(2). (On Linux only the first who asks does.)
+ * hears of it, once, from syncfs(2).
  */
 #include "check.h"
 #include <sys/mount.h>
