@@ -113,6 +113,9 @@ int file_allocate(struct file *file, int mode, s64 offset, s64 size)
 					       : -ENODEV;
 	if (__builtin_add_overflow(offset, size, &end))
 		return -EFBIG;
+	if (vnode->flags & VNODE_IMMUTABLE ||
+	    (vnode->flags & VNODE_APPEND && mode & ~FALLOC_KEEP_SIZE))
+		return -EPERM;
 	write_lock(&vnode->lock);
 	if (mode & FALLOC_PUNCH_HOLE)
 		error = seal_check_write(vnode);

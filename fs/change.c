@@ -35,6 +35,16 @@ static void drop_privileges(struct vnode *vnode, const struct vnode_change *chan
 	WRITE_ONCE(vnode->mode, vnode->mode & ~drop);
 }
 
+/* chattr(1) */
+static int check_flags(const struct vnode *vnode, const struct vnode_change *change)
+{
+	bool touch = change->which & ATTR_NOW &&
+		     !(change->which & ~(u32)(ATTR_ATIME | ATTR_MTIME | ATTR_NOW));
+	u32 flags = READ_ONCE(vnode->flags);
+
+	return flags & VNODE_IMMUTABLE || (flags & VNODE_APPEND && !touch) ? -EPERM : 0;
+}
+
 int path_change(const struct path *path, const struct vnode_change *change)
 {
 	struct vnode *vnode = path_vnode(path);
@@ -43,7 +53,8 @@ int path_change(const struct path *path, const struct vnode_change *change)
 	if (mount_is_read_only(path->mount))
 		return -EROFS;
 	write_lock(&vnode->lock);
-	if (change->which & ATTR_SIZE)
+	error = check_flags(vnode, change);
+	if (!error && change->which & ATTR_SIZE)
 		error = check_size(vnode, change->size);
 	if (!error && change->which & ATTR_SIZE)
 		error = seal_check_size(vnode, change->size);

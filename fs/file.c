@@ -1,6 +1,7 @@
 #include <fs/dentry.h>
 #include <fs/epoll.h>
 #include <fs/file.h>
+#include <fs/file_ioctl.h>
 #include <fs/mount.h>
 #include <fs/notify.h>
 #include <fs/writeback.h>
@@ -325,6 +326,7 @@ static ssize_t directory_read(struct file *file, struct io_iterator *iterator, s
 
 const struct file_operations directory_file_operations = {
 	.read = directory_read,
+	.ioctl = vnode_ioctl,
 	.seekable = true,
 };
 

@@ -137,6 +137,7 @@ static int instance_make(struct file_system_type *type, struct block_device *dev
 	(*made)->device = device->number;
 	if (flags & MS_RDONLY)
 		WRITE_ONCE((*made)->read_only, true);
+	WRITE_ONCE((*made)->synchronous, flags & MS_SYNCHRONOUS);
 	return 0;
 }
 
@@ -212,7 +213,11 @@ int device_system_remount(struct file_system *system, unsigned flags, const char
 			error = system->remount ? system->remount(system, 0, data) : -EROFS;
 		if (!error)
 			WRITE_ONCE(system->read_only, false);
+	} else if (system->remount) {
+		error = system->remount(system, flags & MS_RDONLY, data);
 	}
+	if (!error)
+		WRITE_ONCE(system->synchronous, flags & MS_SYNCHRONOUS);
 	mutex_unlock(&device_mutex);
 	return error;
 }

@@ -28,6 +28,9 @@ int names_may_remove(struct vnode *directory, struct dentry *dentry, bool is_dir
 		return error;
 	if (is_sticky_for(directory, dentry->vnode))
 		return -EPERM;
+	if (directory->flags & VNODE_APPEND ||
+	    dentry->vnode->flags & (VNODE_IMMUTABLE | VNODE_APPEND))
+		return -EPERM;
 	if (is_directory)
 		return S_ISDIR(dentry->vnode->mode) ? 0 : -ENOTDIR;
 	return S_ISDIR(dentry->vnode->mode) ? -EISDIR : 0;
@@ -186,7 +189,8 @@ static int link_locked(struct dentry *parent, struct dentry *dentry, struct vnod
 	struct vnode *directory = parent->vnode;
 	int error;
 
-	if (S_ISDIR(target->mode) || !directory->operations->link || !may_link(target))
+	if (S_ISDIR(target->mode) || !directory->operations->link || !may_link(target) ||
+	    target->flags & (VNODE_IMMUTABLE | VNODE_APPEND))
 		return -EPERM;
 	write_lock_nested(&target->lock);
 	error = !target->links && !target->linkable

@@ -77,6 +77,9 @@ static int may_open(const struct path *path, u32 flags, bool created)
 	error = created ? 0 : vnode_permission(vnode, access);
 	if (!error && flags & O_NOATIME && !vnode_is_owner(vnode))
 		error = -EPERM;
+	if (!error && vnode->flags & VNODE_APPEND &&
+	    ((access & MAY_WRITE && !(flags & O_APPEND)) || flags & O_TRUNC))
+		error = -EPERM;
 	return error;
 }
 

@@ -1,5 +1,6 @@
 /* Regular files whose contents are a memory object. */
 #include <fs/file.h>
+#include <fs/file_ioctl.h>
 #include <fs/seal.h>
 #include <fs/writeback.h>
 #include <lib/errno.h>
@@ -154,10 +155,11 @@ static void note_access(struct file *file)
 {
 	const struct vnode_times *times = &file->vnode->times;
 
-	if (file->flags & O_NOATIME ||
+	if (file->flags & O_NOATIME || file->vnode->flags & VNODE_NOATIME ||
 	    (file->path.mount && file->path.mount->flags & (MS_NOATIME | MS_RDONLY)))
 		return;
-	if (times->access <= times->modify || times->access <= times->change ||
+	if ((file->path.mount && file->path.mount->flags & MS_STRICTATIME) ||
+	    times->access <= times->modify || times->access <= times->change ||
 	    vnode_time_now() - times->access > 86400 * 1000000000ll)
 		vnode_touch(file->vnode, true, false, false);
 }
@@ -207,7 +209,8 @@ static ssize_t regular_write(struct file *file, struct io_iterator *iterator, s6
 	write_lock(&vnode->lock);
 	done = write_locked(file, iterator, position);
 	write_unlock(&vnode->lock);
-	if (done > 0 && file->flags & O_DSYNC) {
+	if (done > 0 &&
+	    (file->flags & O_DSYNC || vnode->flags & VNODE_SYNC || vnode->system->synchronous)) {
 		int error = file_sync(file, true);
 
 		if (error)
@@ -234,6 +237,7 @@ static int regular_map(struct file *file, struct map_request *request)
 const struct file_operations regular_file_operations = {
 	.read = regular_read,
 	.write = regular_write,
+	.ioctl = vnode_ioctl,
 	.map = regular_map,
 	.seekable = true,
 };

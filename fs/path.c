@@ -226,6 +226,21 @@ static char *text_of(const struct path *path, char *buffer, size_t size, bool mo
 	return fits ? text.start : ERR_PTR(-ENAMETOOLONG);
 }
 
+char *dentry_text(struct dentry *dentry, char *buffer, size_t size)
+{
+	struct text text = { buffer + size, buffer };
+	bool fits = text_put(&text, "", 1);
+
+	spin_lock(&dentry_tree_lock);
+	if (!dentry->parent || dentry->parent == dentry)
+		fits = fits && text_put(&text, "/", 1);
+	for (; fits && dentry->parent && dentry->parent != dentry; dentry = dentry->parent)
+		fits = text_put(&text, dentry->name, dentry->name_length) &&
+		       text_put(&text, "/", 1);
+	spin_unlock(&dentry_tree_lock);
+	return fits ? text.start : ERR_PTR(-ENAMETOOLONG);
+}
+
 char *path_text(const struct path *path, char *buffer, size_t size)
 {
 	return text_of(path, buffer, size, false);

@@ -121,13 +121,15 @@ enum {
 	MS_NOSUID = 2,
 	MS_NODEV = 4,
 	MS_NOEXEC = 8,
+	MS_SYNCHRONOUS = 16,
 	MS_REMOUNT = 32,
 	MS_NOATIME = 1024,
 	MS_NODIRATIME = 2048,
 	MS_BIND = 4096,
 	MS_MOVE = 8192,
 	MS_UNBINDABLE = 1 << 17,
-	MS_RELATIME = 1 << 21
+	MS_RELATIME = 1 << 21,
+	MS_STRICTATIME = 1 << 24
 };
 /* mount(2)'s other forms: show @from at @to as well; change the flags of the mount @where is the root of. */
 int mount_bind(const struct path *from, const struct path *to);
@@ -145,6 +147,8 @@ int mount_move(const struct path *from, const struct path *to);
 int mount_pivot(const struct path *new, const struct path *put_old);
 /* Its path as text from the current root. The mount list may be locked. */
 char *mount_text(struct mount *mount, char *buffer, size_t size);
+/* Where @dentry is in its file system: "/…", or an ERR_PTR. A spinlock may be held. */
+char *dentry_text(struct dentry *dentry, char *buffer, size_t size);
 static inline bool mount_is_read_only(const struct mount *mount)
 {
 	return mount->flags & MS_RDONLY || mount->system->read_only;

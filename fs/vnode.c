@@ -103,6 +103,8 @@ int vnode_permission(struct vnode *vnode, unsigned access)
 
 	if (!credentials)
 		return 0;
+	if (access & 2 && READ_ONCE(vnode->flags) & VNODE_IMMUTABLE)
+		return -EPERM;
 	return vnode_permission_as(vnode, access, credentials->fsuid, credentials->fsgid);
 }
 

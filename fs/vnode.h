@@ -15,6 +15,7 @@ struct file_operations;
 struct file_system; /* a mounted instance */
 struct path;
 struct watch;
+struct text;
 
 enum { /* st_mode */
        S_IFMT = 0170000,
@@ -40,16 +41,39 @@ enum { /* st_mode */
 #define DEVICE_NUMBER(major, minor)                                                                \
 	((u64)((minor)&0xff) | ((u64)(major)&0xfff) << 8 | ((u64)(minor) & ~0xffull) << 12)
 
+/* chattr(1)'s flags that the VFS obeys, with FS_IOC_SETFLAGS's numbers; file systems know more. */
+enum vnode_flags {
+	VNODE_SYNC = 0x8,
+	VNODE_IMMUTABLE = 0x10,
+	VNODE_APPEND = 0x20, /* may only grow; of a directory: no name goes */
+	VNODE_NODUMP = 0x40, /* for backup programs to see */
+	VNODE_NOATIME = 0x80,
+	VNODE_OBEYED = VNODE_SYNC | VNODE_IMMUTABLE | VNODE_APPEND | VNODE_NODUMP | VNODE_NOATIME,
+};
+
 struct vnode_times {
 	s64 access, modify, change; /* ns since the epoch */
 };
 
-enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_ATIME = 8, ATTR_MTIME = 16, ATTR_SIZE = 32 };
+enum {
+	ATTR_MODE = 1,
+	ATTR_UID = 2,
+	ATTR_GID = 4,
+	ATTR_ATIME = 8,
+	ATTR_MTIME = 16,
+	ATTR_SIZE = 32,
+	ATTR_NOW = 64, /* the times are the present, which whoever may write may set */
+};
 struct vnode_change {
 	u32 which; /* ATTR_* */
 	u32 mode, uid, gid;
 	s64 access, modify;
 	u64 size;
+};
+
+struct file_extent {		 /* of FIEMAP */
+	u64 offset, place, size; /* bytes, in the file and on the device */
+	u32 flags;		 /* FIEMAP_EXTENT_* */
 };
 
 /*
@@ -132,6 +156,18 @@ struct vnode_operations {
 	int (*allocate)(struct vnode *vnode, int mode, u64 start, u64 size);
 	/* lseek(2) with SEEK_DATA or (@hole) SEEK_HOLE: the position, or -ENXIO. Optional. */
 	s64 (*seek_data)(struct vnode *vnode, u64 offset, bool hole);
+	/*
+	 * FS_IOC_GETFLAGS, FS_IOC_SETFLAGS: all of a file's flags. set: who may is the VFS's to check, and VNODE_OBEYED
+	 * of them are put into vnode->flags; -EOPNOTSUPP: one that is not kept here. get: at least shared; set:
+	 * exclusively locked. Both or none.
+	 */
+	u32 (*flags_get)(struct vnode *vnode);
+	int (*flags_set)(struct vnode *vnode, u32 flags);
+	/*
+	 * FIEMAP: the stretch with data at or behind *@extent's offset: 1, 0: there is none. Bytes in whole blocks.
+	 * The vnode is locked at least shared. Optional.
+	 */
+	int (*extent_next)(struct vnode *vnode, u64 offset, struct file_extent *extent);
 	/* The last reference is gone: free the data when links are 0, then the vnode. May sleep. */
 	void (*release)(struct vnode *vnode);
 };
@@ -151,6 +187,9 @@ struct vnode {
 	u64 device;		  /* [const] for nodes: DEVICE_NUMBER */
 	u64 blocks;		  /* [vnode] of 512 bytes */
 	struct vnode_times times; /* [vnode] */
+	s64 birth;		  /* [const] ns since the epoch; 0: not kept */
+	u32 flags;		  /* [vnode; atomic read] enum vnode_flags */
+	u32 generation;		  /* [const] tells it from others that had its number */
 	u64 size; /* [vnode; atomic read] bytes (regular: object->size is its twin) */
 	struct memory_object *object; /* [const] page cache, regular files; else NULL */
 	void *private;		      /* the file system's */
@@ -171,7 +210,7 @@ static inline void vnode_get(struct vnode *vnode)
 	atomic32_inc(&vnode->references);
 }
 void vnode_put(struct vnode *vnode);
-/* rwx bits 4, 2, 1 for the current credentials: 0 or -EACCES. */
+/* rwx bits 4, 2, 1 for the current credentials: 0, -EACCES, or -EPERM (chattr +i). */
 int vnode_permission(struct vnode *vnode, unsigned access);
 void vnode_touch(struct vnode *vnode, bool access, bool modify, bool change);
 
@@ -209,6 +248,8 @@ struct file_system_type {
 
 struct statfs_result {
 	u64 type, block_size, blocks, blocks_free, files, files_free, name_length;
+	u64 blocks_kept; /* of the free ones: for root, and against running out unseen */
+	u64 id;		 /* 0: the device's number will do */
 };
 
 struct file_system {
@@ -217,6 +258,7 @@ struct file_system {
 	struct dentry *root_dentry;   /* [const once mounted] counted; all mounts share it */
 	u64 device;		      /* st_dev */
 	bool read_only;		      /* [atomic] by remount, by the medium, or after an error */
+	bool synchronous;	      /* [atomic] mount -o sync: what is written is safe at once */
 	struct block_device *block;   /* [const] claimed, or NULL */
 	struct atomic32 writers;      /* regular files open for writing */
 	struct atomic32 write_errors; /* write-backs of its files that failed */
@@ -225,7 +267,14 @@ struct file_system {
 	/* Change between read-only and not; @flags MS_RDONLY. Open files are the VFS's concern. */
 	int (*remount)(struct file_system *system, unsigned flags, const char *data);
 	void (*statfs)(struct file_system *system, struct statfs_result *result);
+	/* For /proc/mounts: ",name=value" for each option. A spinlock is held. Optional. */
+	void (*show_options)(struct file_system *system, struct text *text);
 	int (*sync)(struct file_system *system);
+	/*
+	 * FITRIM: tell the device of free stretches of at least @minimum bytes in [@start, @start + @size): *@trimmed
+	 * bytes. -EINVAL (range), -EOPNOTSUPP. Optional.
+	 */
+	int (*trim)(struct file_system *system, u64 start, u64 size, u64 minimum, u64 *trimmed);
 	void (*unmount)(struct file_system *system); /* frees it */
 };
 

@@ -52,6 +52,8 @@ int xattr_set(const struct path *path, const char *name, const void *value, size
 
 	if (mount_is_read_only(path->mount))
 		return -EROFS;
+	if (vnode->flags & (VNODE_IMMUTABLE | VNODE_APPEND))
+		return -EPERM;
 	error = check(vnode, name, true);
 	if (!error && !vnode->operations->xattr_set)
 		error = -EOPNOTSUPP;

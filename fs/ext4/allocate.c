@@ -3,6 +3,7 @@
  * owner back, whose blocks must still hold its data.
  */
 #include <debug/log.h>
+#include <dev/block.h>
 #include <fs/ext4/ext4.h>
 #include <lib/bitmap.h>
 #include <lib/errno.h>
@@ -22,12 +23,17 @@ static u64 root_reserve(const struct ext4 *ext4)
 
 	if (ext4_has_incompat(ext4, EXT4_INCOMPAT_64BIT))
 		reserve |= (u64)ext4->super->reserved_high << 32;
-	return fs_is_privileged() ? 0 : reserve;
+	return reserve;
+}
+
+u64 ext4_blocks_kept(const struct ext4 *ext4)
+{
+	return margin(ext4) + root_reserve(ext4);
 }
 
 int ext4_promise(struct ext4 *ext4, u64 count)
 {
-	u64 kept = margin(ext4) + root_reserve(ext4);
+	u64 kept = margin(ext4) + (fs_is_privileged() ? 0 : root_reserve(ext4));
 	int error = -ENOSPC;
 
 	mutex_lock(&ext4->allocation);
@@ -46,8 +52,7 @@ void ext4_promise_drop(struct ext4 *ext4, u64 count)
 	mutex_unlock(&ext4->allocation);
 }
 
-/* [allocation] The bitmap with busy blocks as taken: the bitmap itself where there are none. */
-static const u64 *taken_map(struct ext4 *ext4, u32 group, const struct buffer *bitmap)
+const u64 *ext4_taken_map(struct ext4 *ext4, u32 group, const struct buffer *bitmap)
 {
 	const u64 *map = bitmap->data, *busy = ext4->groups[group].busy;
 
@@ -118,7 +123,7 @@ static int try_group(struct ext4 *ext4, struct journal_handle *handle, u32 group
 	error = ext4_block_bitmap(ext4, group, &bitmap);
 	if (error)
 		return error == -EUCLEAN ? 0 : error;
-	map = taken_map(ext4, group, bitmap);
+	map = ext4_taken_map(ext4, group, bitmap);
 	from = from < bits ? from : 0;
 	bit = from;
 	if (has_goal && search->at_goal)
@@ -284,6 +289,11 @@ void ext4_freed_committed(struct ext4 *ext4, struct list_node *freed)
 {
 	struct journal_freed *piece, *next;
 
+	/* They are busy still, so nobody has written to them. That it fails is no harm. */
+	if (ext4->options.discard)
+		list_for_each_entry(piece, freed, link)
+			block_discard(ext4->device, piece->start << ext4->block_shift,
+				      (u64)piece->count << ext4->block_shift);
 	mutex_lock(&ext4->allocation);
 	list_for_each_entry_safe(piece, next, freed, link) {
 		busy_clear(ext4, piece->start, piece->count);

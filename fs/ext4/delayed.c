@@ -99,7 +99,7 @@ int ext4_make_dirty(struct memory_object *object, u64 index)
 
 	if (error)
 		return error;
-	if (inode->flags & EXT4_IMMUTABLE)
+	if (inode->vnode.flags & VNODE_IMMUTABLE)
 		return -EPERM;
 	write_lock(&inode->map);
 	error = delay(inode, index);

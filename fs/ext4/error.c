@@ -17,6 +17,7 @@ void ext4_stop(struct ext4 *ext4, int error, const char *what)
 	if (atomic_exchange_value(&ext4->failed, 1))
 		return;
 	log_error("%s: %s (error %d): read-only from now on", ext4->name, what, error);
+	WRITE_ONCE(ext4->system.read_only, true);
 }
 
 /* For e2fsck, and the next mount. The block may be in a transaction: only two fields are written. */
@@ -48,7 +49,7 @@ int ext4_corrupt(struct ext4 *ext4, const char *format, ...)
 	va_end(arguments);
 	log_error("%s: corrupt: %s", ext4->name, text);
 	note(ext4);
-	if (ext4->error_policy != EXT4_ERRORS_CONTINUE)
+	if (ext4->options.error_policy != EXT4_ERRORS_CONTINUE)
 		ext4_stop(ext4, -EUCLEAN, "corrupt");
 	return -EUCLEAN;
 }

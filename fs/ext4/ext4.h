@@ -26,6 +26,13 @@ struct ext4_group {
 	bool blocks_checked, inodes_checked; /* [allocation] its checksum was right */
 };
 
+struct ext4_options {
+	u32 error_policy; /* EXT4_ERRORS_* */
+	u64 commit_ns;	  /* between two commits, when nobody asks for one */
+	bool discard;	  /* blocks that are free, once their transaction is safe */
+	bool no_replay;	  /* only to read, what the journal holds left out */
+};
+
 struct ext4 {
 	struct file_system system;
 	struct block_device *device;
@@ -58,7 +65,7 @@ struct ext4 {
 	struct vnode_table inodes;    /* those in memory, by number */
 	struct mutex orphans;
 	struct list_node orphan_list; /* [orphans] newest first, as on disk */
-	u32 error_policy;	      /* [const] EXT4_ERRORS_* */
+	struct ext4_options options;  /* [mount] */
 	u32 failed;		      /* [atomic] no more changes */
 	u32 noted;		      /* [atomic] the super block says so */
 	bool writing;		      /* [mount] it was mounted for writing, and not finished */
@@ -87,14 +94,12 @@ struct ext4_inode {
 	struct memory_object object; /* regular files */
 	u32 block[15];		     /* [map] as on disk */
 	u32 flags;		     /* [vnode] ext4_inode_flags */
-	u32 generation;		     /* [const] */
 	u32 checksum_seed;	     /* [const] */
 	u64 disk_size;		     /* [map] what the disk says: never beyond data that is there */
 	u64 xattr_block;	     /* [vnode] */
 	u64 inode_block;	     /* [const] where it lies */
 	u32 inode_offset;	     /* [const] bytes */
 	u32 extra_size;		     /* [const] bytes beyond 128 with fields */
-	s64 creation;		     /* [const] ns */
 	struct rwlock map;	     /* block, disk_size, delayed */
 	struct rb_root delayed;	     /* [map] struct ext4_delayed: pages without blocks yet */
 	struct ext4_run last;	     /* [cache] the last stretch found; count 0: none */
@@ -146,6 +151,10 @@ int ext4_writable(struct ext4 *ext4);
 /* Put counts and the state into the super block, with a handle. */
 int ext4_super_update(struct ext4 *ext4, struct journal_handle *handle);
 void ext4_super_seal(struct ext4 *ext4);
+/* options.c: what the super block says; mount(2)'s @data on top of it: -EINVAL, with a message. */
+void ext4_options_default(const struct ext4_super *super, struct ext4_options *options);
+int ext4_options_parse(const char *name, const char *data, struct ext4_options *options);
+void ext4_options_show(struct file_system *system, struct text *text);
 /* features.c: 0, or -EINVAL with a message; *@read_only is set where it cannot be written. */
 int ext4_check_features(const struct ext4_super *super, const char *name, bool *read_only);
 
@@ -221,6 +230,8 @@ int ext4_blocks_allocate(struct ext4 *ext4, struct journal_handle *handle, u64 g
 enum { EXT4_FREE_METADATA = 1 }; /* old copies in the journal must not be replayed over new data */
 int ext4_blocks_free(struct ext4 *ext4, struct journal_handle *handle, u64 start, u32 count,
 		     unsigned flags);
+/* Blocks that only root may use, and those kept for extent blocks of delayed writes. */
+u64 ext4_blocks_kept(const struct ext4 *ext4);
 /* Blocks for delayed writing: 0 or -ENOSPC; and back. */
 int ext4_promise(struct ext4 *ext4, u64 count);
 void ext4_promise_drop(struct ext4 *ext4, u64 count);
@@ -231,6 +242,13 @@ enum {
 	EXT4_CREDITS_CREATE = 64,
 	EXT4_CREDITS_REMOVE = 16,
 };
+/*
+ * [allocation] @bitmap of @group, with what was freed and is not committed as taken: the bitmap itself where there is
+ * nothing of it, else scratch.
+ */
+const u64 *ext4_taken_map(struct ext4 *ext4, u32 group, const struct buffer *bitmap);
+/* trim.c: struct file_system.trim */
+int ext4_trim(struct file_system *system, u64 start, u64 size, u64 minimum, u64 *trimmed);
 /* The journal's transaction is on disk: what it freed may be used. */
 void ext4_freed_committed(struct ext4 *ext4, struct list_node *freed);
 
@@ -354,6 +372,13 @@ int ext4_file_sync(struct vnode *vnode, bool data_only);
 int ext4_allocate(struct vnode *vnode, int mode, u64 start, u64 size);
 s64 ext4_seek_data(struct vnode *vnode, u64 offset, bool hole);
 
+/* ---- flags.c: chattr(1), filefrag(8) ---- */
+u32 ext4_flags_get(struct vnode *vnode);
+int ext4_flags_set(struct vnode *vnode, u32 flags);
+int ext4_extent_next(struct vnode *vnode, u64 offset, struct file_extent *extent);
+/* A change of names in @directory is done: chattr +D and +S want it on the disk. No handle is open. */
+int ext4_directory_settle(struct vnode *directory);
+
 /* ---- xattr.c ---- */
 ssize_t ext4_xattr_get(struct vnode *vnode, const char *name, void *buffer, size_t size);
 int ext4_xattr_set(struct vnode *vnode, const char *name, const void *value, size_t size,
@@ -374,7 +399,7 @@ int ext4_links_more(struct vnode *directory);
 void ext4_links_fewer(struct vnode *directory);
 /* A name of @directory changed: its times, and its inode stored. */
 int ext4_directory_touch(struct journal_handle *handle, struct vnode *directory);
-/* 0; -EPERM (chattr(1)), -ENOTEMPTY. */
+/* 0; -ENOTEMPTY. */
 int ext4_check_removable(struct ext4_inode *victim);
 /* Where the name lies that leads to @expected; anything else is -EUCLEAN. */
 int ext4_name_find_exactly(struct vnode *directory, const char *name, size_t length,

@@ -5,8 +5,6 @@
 #include <lib/errno.h>
 #include <sched/thread.h>
 
-enum { COMMIT_NS = 5000000000 };
-
 /* Of all of them: the file system may be gone when the last wake-up comes. */
 static struct wait_queue done = WAIT_QUEUE_INIT(done);
 
@@ -38,7 +36,8 @@ static void flusher(void *argument)
 
 	while (!stopping(ext4)) {
 		waited = wait_event_mode(&ext4->flusher_wait, stopping(ext4),
-					 time_now() + COMMIT_NS, WAIT_UNINTERRUPTIBLE);
+					 time_now() + ext4->options.commit_ns,
+					 WAIT_UNINTERRUPTIBLE);
 		if (waited == -ETIMEDOUT)
 			flush(ext4);
 	}

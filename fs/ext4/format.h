@@ -135,17 +135,39 @@ struct ext4_descriptor {
 static_assert(sizeof(struct ext4_descriptor) == 64, "group descriptor");
 
 enum ext4_inode_flags {
+	/* chattr(1)'s: s, u, c, S, i, a, d, A, j, t, D, T, P, F */
+	EXT4_SECURE_DELETION = 0x1,
+	EXT4_UNDELETABLE = 0x2,
+	EXT4_COMPRESS = 0x4,
+	EXT4_SYNC = 0x8,
 	EXT4_IMMUTABLE = 0x10,
 	EXT4_APPEND = 0x20,
+	EXT4_NODUMP = 0x40,
 	EXT4_NOATIME = 0x80,
+	EXT4_JOURNAL_DATA = 0x4000,
+	EXT4_NOTAIL = 0x8000,
+	EXT4_DIRSYNC = 0x10000,
+	EXT4_TOPDIR = 0x20000,
+	EXT4_PROJECT_INHERIT = 0x20000000,
+	EXT4_CASEFOLD = 0x40000000,
+	/* The file system's own. */
 	EXT4_ENCRYPTED = 0x800,
 	EXT4_INDEX = 0x1000,
 	EXT4_HUGE_FILE = 0x40000,
 	EXT4_EXTENTS = 0x80000,
 	EXT4_EA_INODE = 0x200000,
 	EXT4_INLINE_DATA = 0x10000000,
-	/* What a new file takes from its directory (chattr(1)). */
-	EXT4_INHERITED = 0x1 | 0x2 | 0x4 | 0x8 | 0x40 | EXT4_NOATIME | 0x20000000,
+	/* What a new file takes from its directory; some of it is for directories alone, or for all kinds. */
+	EXT4_INHERITED = EXT4_SECURE_DELETION | EXT4_UNDELETABLE | EXT4_COMPRESS | EXT4_SYNC |
+			 EXT4_NODUMP | EXT4_NOATIME | EXT4_NOTAIL | EXT4_DIRSYNC |
+			 EXT4_PROJECT_INHERIT,
+	EXT4_FOR_DIRECTORIES = EXT4_DIRSYNC | EXT4_TOPDIR | EXT4_PROJECT_INHERIT,
+	EXT4_FOR_ALL = EXT4_NODUMP | EXT4_NOATIME,
+	/* What programs may see, and change. */
+	EXT4_VISIBLE = 0x705bdfff,
+	EXT4_CHANGEABLE = EXT4_SECURE_DELETION | EXT4_UNDELETABLE | EXT4_COMPRESS | EXT4_SYNC |
+			  EXT4_IMMUTABLE | EXT4_APPEND | EXT4_NODUMP | EXT4_NOATIME | EXT4_NOTAIL |
+			  EXT4_DIRSYNC | EXT4_TOPDIR,
 };
 
 struct ext4_raw_inode {

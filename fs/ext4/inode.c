@@ -129,12 +129,13 @@ static void fields_from(struct ext4_inode *inode, const struct ext4_raw_inode *r
 	vnode->times.modify = time_from(raw, raw->modify, raw->modify_extra, HAS(modify_extra));
 	vnode->times.change = time_from(raw, raw->change, raw->change_extra, HAS(change_extra));
 	if (HAS(creation_extra))
-		inode->creation = time_from(raw, raw->creation, raw->creation_extra, true);
+		inode->vnode.birth = time_from(raw, raw->creation, raw->creation_extra, true);
 	if (S_ISCHR(raw->mode) || S_ISBLK(raw->mode))
 		vnode->device = device_from(raw);
 	memcpy(inode->block, raw->block, sizeof(inode->block));
 	inode->flags = raw->flags;
-	inode->generation = raw->generation;
+	vnode->flags = raw->flags & VNODE_OBEYED;
+	inode->vnode.generation = raw->generation;
 	inode->disk_size = vnode->size;
 	inode->xattr_block = raw->acl_low;
 	if (ext4_has_incompat(ext4, EXT4_INCOMPAT_64BIT))
@@ -258,11 +259,14 @@ int ext4_inode_make(struct ext4 *ext4, struct journal_handle *handle, u32 ino,
 	if (!inode)
 		return -ENOMEM;
 	vnode_set_owner(&inode->vnode, directory);
-	inode->generation = atomic32_inc_return(&ext4->generation);
-	inode->checksum_seed = ext4_inode_seed(ext4, ino, inode->generation);
+	inode->vnode.generation = atomic32_inc_return(&ext4->generation);
+	inode->checksum_seed = ext4_inode_seed(ext4, ino, inode->vnode.generation);
 	inode->extra_size = want - EXT4_OLD_INODE_SIZE;
-	inode->creation = inode->vnode.times.change;
+	inode->vnode.birth = inode->vnode.times.change;
 	inode->flags = ext4_inode_of(directory)->flags & EXT4_INHERITED;
+	if (!S_ISDIR(mode))
+		inode->flags &= S_ISREG(mode) ? ~(u32)EXT4_FOR_DIRECTORIES : (u32)EXT4_FOR_ALL;
+	inode->vnode.flags = inode->flags & VNODE_OBEYED;
 	inode->fresh = true;
 	if (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode))
 		ext4_map_init(inode);

@@ -180,12 +180,10 @@ static int create_any(struct vnode *directory, const struct creation *creation,
 	unsigned tries = 0;
 	int error;
 
-	if (ext4_inode_of(directory)->flags & EXT4_IMMUTABLE)
-		return -EPERM;
 	do
 		error = create_once(directory, creation, created);
 	while (error && ext4_try_again(ext4_of(directory), error, &tries));
-	return error;
+	return error ? error : ext4_directory_settle(directory);
 }
 
 static int create(struct vnode *directory, const char *name, size_t length, u32 mode, u64 device,
@@ -258,13 +256,10 @@ static int link(struct vnode *directory, const char *name, size_t length, struct
 
 	if (target->links >= most)
 		return -EMLINK;
-	if ((ext4_inode_of(directory)->flags | ext4_inode_of(target)->flags) &
-	    (EXT4_IMMUTABLE | EXT4_APPEND))
-		return -EPERM;
 	do
 		error = link_once(directory, name, length, target);
 	while (error && ext4_try_again(ext4_of(directory), error, &tries));
-	return error;
+	return error ? error : ext4_directory_settle(directory);
 }
 
 int ext4_name_drop(struct journal_handle *handle, struct ext4_inode *inode)
@@ -283,8 +278,6 @@ int ext4_check_removable(struct ext4_inode *victim)
 {
 	int error = 0;
 
-	if (victim->flags & (EXT4_IMMUTABLE | EXT4_APPEND))
-		return -EPERM;
 	if (S_ISDIR(victim->vnode.mode) && !ext4_directory_empty(victim, &error))
 		return error ? error : -ENOTEMPTY;
 	return 0;
@@ -318,8 +311,6 @@ static int unlink(struct vnode *directory, const char *name, size_t length, stru
 	struct ext4_found found;
 	int error = ext4_check_removable(inode);
 
-	if (!error && ext4_inode_of(directory)->flags & (EXT4_IMMUTABLE | EXT4_APPEND))
-		error = -EPERM;
 	if (!error)
 		error = ext4_name_find_exactly(directory, name, length, victim, &found);
 	if (error)
@@ -336,7 +327,7 @@ static int unlink(struct vnode *directory, const char *name, size_t length, stru
 		journal_end(&handle);
 	}
 	buffer_put(found.buffer);
-	return error;
+	return error ? error : ext4_directory_settle(directory);
 }
 
 static ssize_t readlink(struct vnode *vnode, char *buffer, size_t size)
@@ -378,6 +369,8 @@ const struct vnode_operations ext4_directory_operations = {
 	.readdir = ext4_readdir,
 	.change = ext4_change,
 	.tmpfile = tmpfile,
+	.flags_get = ext4_flags_get,
+	.flags_set = ext4_flags_set,
 	.xattr_get = ext4_xattr_get,
 	.xattr_set = ext4_xattr_set,
 	.xattr_list = ext4_xattr_list,
@@ -389,6 +382,9 @@ const struct vnode_operations ext4_file_operations = {
 	.change = ext4_change,
 	.allocate = ext4_allocate,
 	.seek_data = ext4_seek_data,
+	.flags_get = ext4_flags_get,
+	.flags_set = ext4_flags_set,
+	.extent_next = ext4_extent_next,
 	.xattr_get = ext4_xattr_get,
 	.xattr_set = ext4_xattr_set,
 	.xattr_list = ext4_xattr_list,

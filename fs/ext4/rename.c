@@ -138,14 +138,12 @@ int ext4_rename(struct vnode *from, const char *from_name, size_t from_length, s
 	unsigned tries = 0;
 	int error = victim && !exchange ? ext4_check_removable(ext4_inode_of(victim)) : 0;
 
-	if (!error &&
-	    (ext4_inode_of(from)->flags | ext4_inode_of(to)->flags | ext4_inode_of(moved)->flags) &
-		    (EXT4_IMMUTABLE | EXT4_APPEND))
-		error = -EPERM;
 	if (error)
 		return error;
 	do
 		error = rename_once(&renaming, exchange);
 	while (error && ext4_try_again(ext4_of(from), error, &tries));
-	return error;
+	if (!error)
+		error = ext4_directory_settle(from);
+	return error ? error : ext4_directory_settle(to);
 }

@@ -29,7 +29,7 @@ static void set_times(const struct ext4_inode *inode, struct ext4_raw_inode *raw
 	set_time(&raw->change, extra ? &raw->change_extra : NULL, times->change);
 	if (inode->extra_size >=
 	    offsetof(struct ext4_raw_inode, version_high) - EXT4_OLD_INODE_SIZE)
-		set_time(&raw->creation, &raw->creation_extra, inode->creation);
+		set_time(&raw->creation, &raw->creation_extra, inode->vnode.birth);
 }
 
 static void set_blocks(struct ext4_inode *inode, struct ext4_raw_inode *raw)
@@ -67,7 +67,7 @@ static void fill(struct ext4_inode *inode, struct ext4_raw_inode *raw)
 		raw->size_high = (u32)(inode->disk_size >> 32);
 	set_blocks(inode, raw);
 	raw->flags = inode->flags;
-	raw->generation = inode->generation;
+	raw->generation = inode->vnode.generation;
 	raw->deletion = inode->deleted_at ? inode->deleted_at : inode->orphan_next;
 	raw->acl_low = (u32)inode->xattr_block;
 	raw->acl_high = (u16)(inode->xattr_block >> 32);

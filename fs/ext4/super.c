@@ -120,7 +120,6 @@ static void read_ways(struct ext4 *ext4)
 						super->log_groups_per_flex < 16
 					? 1u << super->log_groups_per_flex
 					: 1;
-	ext4->error_policy = super->errors;
 }
 
 void ext4_super_seal(struct ext4 *ext4)
@@ -211,7 +210,7 @@ static int open_journal(struct ext4 *ext4, bool *read_only)
 {
 	int result;
 
-	if (!(ext4->super->compat & EXT4_COMPAT_JOURNAL))
+	if (!(ext4->super->compat & EXT4_COMPAT_JOURNAL) || ext4->options.no_replay)
 		return 0;
 	if (!ext4->super->journal_ino) {
 		log_error("%s: journals on other devices are not supported", ext4->name);
@@ -238,6 +237,8 @@ static void ext4_statfs(struct file_system *system, struct statfs_result *result
 	result->block_size = ext4->block_size;
 	result->blocks = ext4->block_count - MIN(ext4->overhead, ext4->block_count);
 	result->blocks_free = free > promised ? free - promised : 0;
+	result->blocks_kept = ext4_blocks_kept(ext4);
+	result->id = load_le64(ext4->super->uuid) ^ load_le64(ext4->super->uuid + 8);
 	result->files = ext4->inode_count;
 	result->files_free = READ_ONCE(ext4->free_inodes);
 	result->name_length = EXT4_NAME_MAX;
@@ -248,8 +249,8 @@ static int ext4_sync(struct file_system *system)
 	struct ext4 *ext4 = container_of(system, struct ext4, system);
 	int error;
 
-	if (system->read_only)
-		return 0;
+	if (READ_ONCE(system->read_only))
+		return READ_ONCE(ext4->failed) ? -EIO : 0;
 	error = ext4_inodes_store_all(ext4);
 	if (!error && ext4->journal)
 		error = journal_commit(ext4);
@@ -303,6 +304,19 @@ static void init(struct ext4 *ext4, struct block_device *device)
 	atomic32_set(&ext4->generation, (u32)vnode_time_now() ^ (u32)(uintptr_t)ext4);
 }
 
+static int read_options(struct ext4 *ext4, const char *data, bool read_only)
+{
+	int error;
+
+	ext4_options_default(ext4->super, &ext4->options);
+	error = ext4_options_parse(ext4->name, data, &ext4->options);
+	if (!error && ext4->options.no_replay && !read_only) {
+		log_error("%s: ext4: option norecovery goes with ro", ext4->name);
+		error = -EINVAL;
+	}
+	return error;
+}
+
 /* From now on it is written. The journal is open, or there is none. */
 static int begin_writing(struct ext4 *ext4)
 {
@@ -315,11 +329,13 @@ static int begin_writing(struct ext4 *ext4)
 	return error;
 }
 
-static int start(struct ext4 *ext4, bool read_only)
+static int start(struct ext4 *ext4, const char *data, bool read_only)
 {
 	struct ext4_inode *root;
 	int error = load(ext4, &read_only);
 
+	if (!error)
+		error = read_options(ext4, data, read_only);
 	if (!error)
 		error = open_journal(ext4, &read_only);
 	if (error)
@@ -354,8 +370,14 @@ static int ext4_remount(struct file_system *system, unsigned flags, const char *
 {
 	struct ext4 *ext4 = container_of(system, struct ext4, system);
 	bool read_only = flags & MS_RDONLY, unwritable = false;
-	int error;
+	struct ext4_options options = ext4->options;
+	int error = ext4_options_parse(ext4->name, data, &options);
 
+	if (!error && options.no_replay && !read_only)
+		error = -EINVAL;
+	if (error)
+		return error;
+	ext4->options = options;
 	if (read_only == !ext4->writing)
 		return 0;
 	if (read_only) {
@@ -394,11 +416,13 @@ static int ext4_mount(struct block_device *device, const char *data, unsigned fl
 		.block = device,
 		.references = ATOMIC_INIT(1),
 		.statfs = ext4_statfs,
+		.show_options = ext4_options_show,
 		.sync = ext4_sync,
+		.trim = ext4_trim,
 		.remount = ext4_remount,
 		.unmount = ext4_unmount,
 	};
-	error = start(ext4, flags & MS_RDONLY || device->read_only);
+	error = start(ext4, data, flags & MS_RDONLY || device->read_only);
 	if (error) {
 		give_up(ext4);
 		return error;

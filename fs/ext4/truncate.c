@@ -79,8 +79,6 @@ int ext4_change(struct vnode *vnode, const struct vnode_change *change)
 	struct journal_handle handle;
 	int error = ext4_writable(ext4_of(vnode));
 
-	if (!error && inode->flags & (EXT4_IMMUTABLE | EXT4_APPEND))
-		error = -EPERM;
 	if (!error && change->which & ATTR_SIZE)
 		error = set_size(inode, change->size);
 	if (!error)
@@ -221,8 +219,6 @@ int ext4_allocate(struct vnode *vnode, int mode, u64 start, u64 size)
 		return error;
 	if (mode & ~(KEEP_SIZE | PUNCH_HOLE | ZERO_RANGE) || !(inode->flags & EXT4_EXTENTS))
 		return -EOPNOTSUPP;
-	if (inode->flags & (EXT4_IMMUTABLE | EXT4_APPEND))
-		return -EPERM;
 	if (end > ext4_map_limit(inode) << ext4->block_shift)
 		return -EFBIG;
 	if (mode & (PUNCH_HOLE | ZERO_RANGE))

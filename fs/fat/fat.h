@@ -50,21 +50,21 @@ struct fat {
 	u32 sector_size, cluster_size, cluster_shift; /* [const] bytes */
 	unsigned bits;				      /* [const] 12, 16, 32 */
 	u32 table_start, table_sectors, table_count;  /* [const] sectors */
-	u32 active_table;	    /* [const] the only one, or table_count: all */
-	u32 root_start, root_slots; /* [const] FAT12 and FAT16 */
-	u32 root_cluster;	    /* [const] FAT32 */
-	u32 data_start;		    /* [const] sector of cluster 2 */
-	u32 end;		    /* [const] the last cluster + 1 */
-	u32 info_sector;	    /* [const] FAT32's FSInfo, 0: none */
-	u32 uid, gid, mask;	    /* [const] mount options */
-	struct mutex table;	    /* the tables and what follows */
-	u32 free_clusters;	    /* [table; atomic read] */
-	u32 hint;		    /* [table] where to look for the next */
-	bool failed;		    /* [atomic] no more changes */
-	bool writing;		    /* [mount] */
-	struct vnode_table places;  /* files in memory, by the place of their entry */
-	struct radix inos;	    /* [places.lock] the same by number */
-	u64 next_ino;		    /* [places.lock] for files whose natural number is taken */
+	u32 active_table;			 /* [const] the only one, or table_count: all */
+	u32 root_start, root_slots;		 /* [const] FAT12 and FAT16 */
+	u32 root_cluster;			 /* [const] FAT32 */
+	u32 data_start;				 /* [const] sector of cluster 2 */
+	u32 end;				 /* [const] the last cluster + 1 */
+	u32 info_sector;			 /* [const] FAT32's FSInfo, 0: none */
+	u32 uid, gid, file_mask, directory_mask; /* [const] mount options */
+	struct mutex table;			 /* the tables and what follows */
+	u32 free_clusters;			 /* [table; atomic read] */
+	u32 hint;				 /* [table] where to look for the next */
+	bool failed;				 /* [atomic] no more changes */
+	bool writing;				 /* [mount] */
+	struct vnode_table places;		 /* files in memory, by the place of their entry */
+	struct radix inos;			 /* [places.lock] the same by number */
+	u64 next_ino; /* [places.lock] for files whose natural number is taken */
 };
 
 struct fat_inode {

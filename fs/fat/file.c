@@ -242,7 +242,7 @@ int fat_change(struct vnode *vnode, const struct vnode_change *change)
 
 		inode->attributes =
 			(u8)((inode->attributes & ~FAT_READ_ONLY) | (locked ? FAT_READ_ONLY : 0));
-		rest.mode = (locked ? 0555 : 0777) & ~fat->mask;
+		rest.mode = (locked ? 0555 : 0777) & ~fat->file_mask;
 	} else {
 		rest.which &= ~(u32)ATTR_MODE;
 	}

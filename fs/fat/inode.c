@@ -96,7 +96,7 @@ static u32 mode_of(const struct fat *fat, u8 attributes)
 
 	if (attributes & FAT_READ_ONLY && !(attributes & FAT_DIRECTORY))
 		mode &= ~0222u;
-	return mode & ~fat->mask;
+	return mode & ~(attributes & FAT_DIRECTORY ? fat->directory_mask : fat->file_mask);
 }
 
 static struct fat_inode *inode_alloc(struct fat *fat, u32 mode)

@@ -2,7 +2,9 @@
 #include <debug/log.h>
 #include <dev/block.h>
 #include <fs/fat/fat.h>
+#include <fs/mount_option.h>
 #include <fs/path.h>
+#include <fs/text.h>
 #include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
@@ -230,37 +232,63 @@ static int fat_remount(struct file_system *system, unsigned flags, const char *d
 	return error;
 }
 
-static int option_number(const char *text, unsigned base, u32 *value)
-{
-	const char *end;
-	u64 number;
+/* Linux's hints about character sets and the like, and what is always so here. */
+static const char *const hints[] = { "codepage", "iocharset", "shortname", "utf8",  "quiet",
+				     "check",	 "tz",	      "flush",	   "debug", "nonumtail" };
 
-	if (parse_u64(text, &end, base, &number) || (*end && *end != ','))
-		return -EINVAL;
-	*value = (u32)number;
+static int parse_one(const struct mount_option *option, struct fat *fat)
+{
+	if (mount_option_is(option, "uid"))
+		return mount_option_number(option, 10, &fat->uid);
+	if (mount_option_is(option, "gid"))
+		return mount_option_number(option, 10, &fat->gid);
+	if (mount_option_is(option, "fmask"))
+		return mount_option_number(option, 8, &fat->file_mask);
+	if (mount_option_is(option, "dmask"))
+		return mount_option_number(option, 8, &fat->directory_mask);
+	if (mount_option_is(option, "umask")) {
+		int error = mount_option_number(option, 8, &fat->file_mask);
+
+		fat->directory_mask = fat->file_mask;
+		return error;
+	}
+	if (mount_option_is(option, "errors"))
+		return mount_option_says(option, "remount-ro") ? 0 : -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+		if (mount_option_is(option, hints[i]))
+			return 0;
+	return -EINVAL;
+}
+
+static int parse_options(struct fat *fat, const char *data)
+{
+	struct mount_option option;
+
+	while (mount_option_next(&data, &option)) {
+		int error = parse_one(&option, fat);
+
+		if (!error)
+			continue;
+		log_error("%s: vfat: option %.*s%s%.*s is not supported", fat->name,
+			  (int)option.name_length, option.name, option.value ? "=" : "",
+			  (int)option.value_length, option.value ? option.value : "");
+		return error;
+	}
+	fat->file_mask &= 0777;
+	fat->directory_mask &= 0777;
 	return 0;
 }
 
-/* uid=, gid=, umask=, fmask= and dmask= (as umask); others are Linux's hints about character sets. */
-static int parse_options(struct fat *fat, const char *data)
+static void show_options(struct file_system *system, struct text *text)
 {
-	int error = 0;
+	const struct fat *fat = container_of(system, struct fat, system);
 
-	while (data && *data && !error) {
-		const char *comma = strchr(data, ',');
-
-		if (string_starts_with(data, "uid="))
-			error = option_number(data + 4, 10, &fat->uid);
-		else if (string_starts_with(data, "gid="))
-			error = option_number(data + 4, 10, &fat->gid);
-		else if (string_starts_with(data, "umask="))
-			error = option_number(data + 6, 8, &fat->mask);
-		else if (string_starts_with(data, "fmask=") || string_starts_with(data, "dmask="))
-			error = option_number(data + 6, 8, &fat->mask);
-		data = comma ? comma + 1 : NULL;
-	}
-	fat->mask &= 0777;
-	return error;
+	if (fat->uid)
+		text_format(text, ",uid=%u", fat->uid);
+	if (fat->gid)
+		text_format(text, ",gid=%u", fat->gid);
+	text_format(text, ",fmask=%04o,dmask=%04o,shortname=mixed,utf8,errors=remount-ro",
+		    fat->file_mask, fat->directory_mask);
 }
 
 static int start(struct fat *fat, const char *data, bool read_only)
@@ -299,7 +327,7 @@ static int mount_as(unsigned type, struct block_device *device, const char *data
 	if (!fat)
 		return -ENOMEM;
 	fat->device = device;
-	fat->mask = 022;
+	fat->file_mask = fat->directory_mask = 022;
 	strlcpy(fat->name, device->name, sizeof(fat->name));
 	mutex_init(&fat->table, RANK_BITMAPS);
 	fat_tables_init(fat);
@@ -309,6 +337,7 @@ static int mount_as(unsigned type, struct block_device *device, const char *data
 		.block = device,
 		.references = ATOMIC_INIT(1),
 		.statfs = fat_statfs,
+		.show_options = show_options,
 		.sync = fat_sync,
 		.remount = fat_remount,
 		.unmount = fat_unmount,

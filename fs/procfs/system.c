@@ -210,69 +210,6 @@ static void show_devices(struct text *text, const struct proc_subject *subject)
 			  "\nBlock devices:\n");
 }
 
-/* Mounts. The list is locked while a visitor runs, so the text is made there and may not sleep long. */
-struct mounts_context {
-	struct text *text;
-	bool info;
-};
-
-static const char *mount_options(const struct mount *mount)
-{
-	return mount->flags & 1 || mount->system->read_only ? "ro" : "rw";
-}
-
-static bool show_mount(struct mount *mount, void *context)
-{
-	struct mounts_context *mounts = context;
-	char buffer[256];
-	const char *where = mount_text(mount, buffer, sizeof(buffer));
-	const char *type = mount->system->type->name;
-
-	if ((uintptr_t)where >= -4096ul)
-		where = "(unreachable)";
-	if (mounts->info)
-		text_format(mounts->text, "%u %u %u:%u / %s %s - %s %s %s\n", mount->id,
-			    mount->parent ? mount->parent->id : 0,
-			    (unsigned)(mount->system->device >> 8 & 0xfff),
-			    (unsigned)(mount->system->device & 0xff), where, mount_options(mount),
-			    type, mount->source, mount_options(mount));
-	else
-		text_format(mounts->text, "%s %s %s %s 0 0\n", mount->source, where, type,
-			    mount_options(mount));
-	return true;
-}
-
-void proc_show_mounts(struct text *text, const struct proc_subject *subject)
-{
-	struct mounts_context context = { text, false };
-
-	mount_for_each(show_mount, &context);
-}
-
-static bool show_mount_statistics(struct mount *mount, void *context)
-{
-	char buffer[256];
-	const char *where = mount_text(mount, buffer, sizeof(buffer));
-
-	if ((uintptr_t)where >= -4096ul)
-		where = "(unreachable)";
-	text_format(context, "device %s mounted on %s with fstype %s\n", mount->source, where,
-		    mount->system->type->name);
-	return true;
-}
-
-void proc_show_mountstats(struct text *text, const struct proc_subject *subject)
-{
-	mount_for_each(show_mount_statistics, text);
-}
-
-void proc_show_mountinfo(struct text *text, const struct proc_subject *subject)
-{
-	struct mounts_context context = { text, true };
-
-	mount_for_each(show_mount, &context);
-}
-
 static ssize_t self_readlink(const struct proc_subject *subject, char *buffer, size_t size)
 {
 	return scnprintf(buffer, size, "%d", process_current()->id->number);

@@ -166,6 +166,7 @@ static int apply_times(const struct path *path, const void *argument)
 {
 	const struct times *times = argument;
 	struct vnode *vnode = path_vnode(path);
+	struct vnode_change change;
 
 	if (!times->change.which)
 		return 0;
@@ -177,7 +178,9 @@ static int apply_times(const struct path *path, const void *argument)
 		if (vnode_permission(vnode, 2))
 			return -EACCES;
 	}
-	return path_change(path, &times->change);
+	change = times->change;
+	change.which |= times->now ? ATTR_NOW : 0;
+	return path_change(path, &change);
 }
 
 SYSCALL_4(sys_utimensat, dirfd, name, address, flags)

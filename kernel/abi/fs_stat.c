@@ -40,7 +40,16 @@ struct user_statx {
 	u64 spare[12];
 };
 static_assert(sizeof(struct user_statx) == 256, "struct statx");
-enum { STATX_BASIC_STATS = 0x7ff, STATX_MNT_ID = 0x1000, STATX_RESERVED = 1u << 31 };
+enum {
+	STATX_BASIC_STATS = 0x7ff,
+	STATX_BTIME = 0x800,
+	STATX_MNT_ID = 0x1000,
+	STATX_RESERVED = 1u << 31
+};
+enum {
+	STATX_ATTR_FLAGS = VNODE_IMMUTABLE | VNODE_APPEND | VNODE_NODUMP,
+	STATX_ATTR_MOUNT_ROOT = 0x2000
+};
 
 struct user_statfs { /* asm-generic/statfs.h, 64 bits */
 	u64 type, block_size, blocks, blocks_free, blocks_available, files, files_free;
@@ -51,7 +60,8 @@ struct user_statfs { /* asm-generic/statfs.h, 64 bits */
 /* What the three layouts have in common. */
 struct facts {
 	u64 device, ino, rdev, size, blocks;
-	u32 mode, nlink, uid, gid, mount_id;
+	u32 mode, nlink, uid, gid, mount_id, flags, flags_known;
+	s64 birth;
 	struct vnode_times times;
 };
 
@@ -73,7 +83,15 @@ static void facts_of(struct vnode *vnode, const struct mount *mount, struct fact
 	facts->uid = READ_ONCE(vnode->uid);
 	facts->gid = READ_ONCE(vnode->gid);
 	facts->times = vnode->times;
+	facts->birth = vnode->birth;
 	facts->mount_id = mount ? mount->id : 0;
+	/* The numbers of statx(2) are those of chattr(1). */
+	facts->flags = READ_ONCE(vnode->flags) & STATX_ATTR_FLAGS;
+	facts->flags_known = vnode->operations->flags_get ? STATX_ATTR_FLAGS : 0;
+	/* Pipes and their like lie in a mount without a root. */
+	if (mount && mount->root && mount->root->vnode == vnode)
+		facts->flags |= STATX_ATTR_MOUNT_ROOT;
+	facts->flags_known |= STATX_ATTR_MOUNT_ROOT;
 }
 
 /* Times before 1970 have negative seconds and positive nanoseconds. */
@@ -206,7 +224,10 @@ static long statx_out(const struct facts *facts, vaddr_t to)
 	if (!statx)
 		return -ENOMEM;
 	*statx = (struct user_statx){
-		.mask = STATX_BASIC_STATS | STATX_MNT_ID,
+		.mask = STATX_BASIC_STATS | STATX_MNT_ID | (facts->birth ? STATX_BTIME : 0),
+		.attributes = facts->flags,
+		.attributes_mask = facts->flags_known,
+		.birth = statx_time(facts->birth),
 		.block_size = PAGE_SIZE,
 		.nlink = facts->nlink,
 		.uid = facts->uid,
@@ -250,24 +271,27 @@ static u64 statfs_flags(const struct mount *mount)
 
 	if (mount_is_read_only(mount))
 		flags |= 1;
-	return mount->flags & MS_NOATIME ? flags : flags | 4096;
+	return mount->flags & (MS_NOATIME | MS_STRICTATIME) ? flags : flags | 4096;
 }
 
 static long statfs_out(const struct path *path, vaddr_t to)
 {
 	struct statfs_result result;
 	struct user_statfs user;
+	u64 id;
 
 	path_statfs(path, &result);
+	id = result.id ? result.id : path->mount->system->device;
 	user = (struct user_statfs){
 		.type = result.type,
 		.block_size = result.block_size,
 		.blocks = result.blocks,
 		.blocks_free = result.blocks_free,
-		.blocks_available = result.blocks_free,
+		.blocks_available =
+			result.blocks_free - MIN(result.blocks_kept, result.blocks_free),
 		.files = result.files,
 		.files_free = result.files_free,
-		.id = { (u32)path->mount->system->device },
+		.id = { (u32)id, (u32)(id >> 32) },
 		.name_length = result.name_length,
 		.fragment_size = result.block_size,
 		.flags = statfs_flags(path->mount),

@@ -1,6 +1,6 @@
 // sources: fs/ext4/[a-hj-z]*.c fs/ext4/in[dlo]*.c fs/fat/[a-hj-z]*.c fs/fat/inode.c
 // sources: kernel/lib/crc32c.c kernel/lib/bitmap.c kernel/lib/radix.c kernel/lib/rbtree.c
-// sources: fs/vnode_table.c kernel/lib/sort.c kernel/lib/strlcpy.c kernel/lib/parse.c
+// sources: fs/vnode_table.c fs/mount_option.c kernel/lib/sort.c kernel/lib/strlcpy.c kernel/lib/parse.c
 // flags: -Iarch/host/include -Itests/host -Wno-unused-function
 /*
  * Disks that somebody has tampered with: the first byte chooses an image that mke2fs or mkfs.vfat

@@ -14,6 +14,7 @@
 #include <mm/frame.h>
 #include <mm/object.h>
 #include <mm/slab.h>
+#include <fs/text.h>
 #include <sched/thread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -43,6 +44,16 @@ void log_write(enum log_level level, const char *format, ...)
 s64 vnode_time_now(void)
 {
 	return port_time += 1000003;
+}
+
+bool thread_interrupted(enum wait_mode mode)
+{
+	return false;
+}
+
+/* Nobody reads /proc/mounts here. */
+void text_format(struct text *text, const char *format, ...)
+{
 }
 
 void thread_yield(void)

@@ -1,5 +1,5 @@
 // sources: fs/ext4/[a-hj-z]*.c fs/ext4/in[dlo]*.c kernel/lib/crc32c.c kernel/lib/bitmap.c kernel/lib/radix.c kernel/lib/rbtree.c
-// sources: fs/vnode_table.c kernel/lib/sort.c kernel/lib/strlcpy.c
+// sources: fs/vnode_table.c fs/mount_option.c kernel/lib/sort.c kernel/lib/strlcpy.c kernel/lib/parse.c
 // flags: -Iarch/host/include -Wno-unused-function
 /* ext4 against a model, on images of mke2fs with many features, judged by e2fsck after each round. */
 #include <fs/ext4/ext4.h>

@@ -1,4 +1,4 @@
-// sources: fs/fat/[a-hj-z]*.c fs/fat/inode.c fs/vnode_table.c kernel/lib/radix.c kernel/lib/strlcpy.c kernel/lib/parse.c
+// sources: fs/fat/[a-hj-z]*.c fs/fat/inode.c fs/vnode_table.c fs/mount_option.c kernel/lib/radix.c kernel/lib/strlcpy.c kernel/lib/parse.c
 // flags: -Iarch/host/include -Wno-unused-function
 /* FAT against a model, on images of mkfs.vfat, judged by fsck.vfat after each round. */
 #include <fs/fat/fat.h>
