@@ -8,13 +8,13 @@
 #include <dev/block.h>
 #include <fs/buffer.h>
 #include <fs/file.h>
+#include <fs/text.h>
 #include <fs/writeback.h>
 #include <lib/errno.h>
 #include <lib/radix.h>
 #include <mm/frame.h>
 #include <mm/object.h>
 #include <mm/slab.h>
-#include <fs/text.h>
 #include <sched/thread.h>
 #include <stdarg.h>
 #include <string.h>
