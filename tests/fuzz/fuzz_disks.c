@@ -24,11 +24,25 @@ static const struct format {
 	{ "ext4", "mke2fs -q -F -t ext4 -b 1024 -O ^metadata_csum -J size=1 -N 64 -d %s %s 4M" },
 	{ "ext4", "mke2fs -q -F -t ext2 -b 1024 -N 64 -d %s %s 1M" },
 	{ "vfat", "mkfs.vfat -C %2$s 1440 && mcopy -s -i %2$s %1$s/* ::" },
+	/* One whose journal is to be replayed. */
+	{ "ext4",
+	  "mke2fs -q -F -t ext4 -b 1024 -O ^metadata_csum -J size=1 -N 64 -d %1$s %2$s 4M && "
+	  "head -c 4096 /dev/zero >%2$s.log && printf 'jo\njw -b 3900-3903 %2$s.log\n"
+	  "jw -b 3904 -r 3901 %2$s.log\njc\n' | debugfs -w -f - %2$s" },
 };
 static struct {
 	u8 *bytes;
-	size_t size;
+	size_t size, log; /* bytes; where the log is, 0: nowhere */
 } images[ARRAY_SIZE(formats)];
+
+/* The first block of a journal. */
+static size_t log_find(const u8 *image, size_t size)
+{
+	for (size_t at = 0; at + 1024 <= size; at += 1024)
+		if (!memcmp(image + at, "\xc0\x3b\x39\x98", 4))
+			return at;
+	return 0;
+}
 
 int LLVMFuzzerInitialize(int *count, char ***arguments)
 {
@@ -52,6 +66,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
 		images[i].bytes = port_image;
 		images[i].size = port_disk.size;
 		port_image = NULL;
+		images[i].log = log_find(images[i].bytes, images[i].size);
 	}
 	return 0;
 }
@@ -68,6 +83,24 @@ static void note(const char *name, size_t length, u64 ino, u32 type, void *conte
 
 	if (names->count < NAMES && length < 256 && name[0] != '.')
 		snprintf(names->name[names->count++], 256, "%.*s", (int)length, name);
+}
+
+/* Holes, extents and flags. */
+static void look_at(struct vnode *vnode)
+{
+	struct file_extent extent = { 0 };
+
+	if (vnode->operations->seek_data) {
+		vnode->operations->seek_data(vnode, 0, true);
+		vnode->operations->seek_data(vnode, vnode->size / 2, false);
+	}
+	for (unsigned i = 0; i < NAMES && vnode->operations->extent_next; i++)
+		if (vnode->operations->extent_next(vnode, extent.offset + extent.size, &extent) <=
+		    0)
+			break;
+	if (vnode->operations->flags_set)
+		vnode->operations->flags_set(vnode,
+					     vnode->operations->flags_get(vnode) ^ VNODE_SYNC);
 }
 
 static void walk(const char *path, unsigned depth)
@@ -88,6 +121,7 @@ static void walk(const char *path, unsigned depth)
 		if (vnode->operations->xattr_list)
 			vnode->operations->xattr_list(vnode, bytes, sizeof(bytes));
 		vnode_read_at(vnode, 0, bytes, sizeof(bytes));
+		look_at(vnode);
 		if (vnode->size > 1 << 20)
 			vnode_read_at(vnode, vnode->size - 5000, bytes, 5000);
 		if (S_ISDIR(vnode->mode) && depth)
@@ -100,6 +134,7 @@ static void walk(const char *path, unsigned depth)
 static void change(void)
 {
 	static char bytes[9000];
+	u64 trimmed = 0;
 
 	call_create("new", S_IFREG | 0644);
 	call_write("new", 0, bytes, sizeof(bytes));
@@ -114,6 +149,8 @@ static void change(void)
 	call_truncate("numbers", 10);
 	call_unlink("numbers");
 	call_sync();
+	if (port_system->trim)
+		port_system->trim(port_system, 0, ~(u64)0, 0, &trimmed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -125,13 +162,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(port_image, images[which].bytes, images[which].size);
 	port_disk = (struct block_device){ .name = "disk",
 					   .size = images[which].size,
-					   .sector_size = 512 };
+					   .sector_size = 512,
+					   .disk = &port_disk,
+					   .features = BLOCK_HAS_DISCARD };
 	for (size_t i = 1; i + PATCH <= size; i += PATCH) {
 		u32 at = data[i] | data[i + 1] << 8 | (u32)data[i + 2] << 16;
 
-		/* Most of what matters is at the front. */
-		at = data[i + 4] & 1 ? at % images[which].size
-				     : at % MIN(images[which].size, 65536ul);
+		/* Most of what matters is at the front, or in the first blocks of the log. */
+		if (data[i + 4] & 2 && images[which].log)
+			at = images[which].log + at % 12288;
+		else
+			at %= data[i + 4] & 1 ? images[which].size
+					      : MIN(images[which].size, 65536ul);
 		port_image[at] = data[i + 3];
 	}
 	check_name = "fuzz";

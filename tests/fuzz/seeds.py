@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import uuid
 import zlib
 
 sys.path.insert(0, 'scripts/lib')
@@ -136,9 +137,19 @@ def fuzz_fdt():
 
 def fuzz_disks():
     """Each image as it is, and with a byte of its superblock or of a block near the start changed."""
-    changed = [bytes([image]) + place.to_bytes(4, 'little') + b'\xff' for image in range(4)
+    changed = [bytes([image]) + place.to_bytes(4, 'little') + b'\xff' for image in range(5)
                for place in (11, 1024 + 4, 1024 + 32, 2048 + 8, 5 * 1024)]
-    return [bytes([image]) for image in range(4)] + changed
+    return [bytes([image]) for image in range(5)] + changed
+
+
+def fuzz_partitions():
+    """Tables of both kinds, as they are and to be mended; the entries of a GPT are as few as fit."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), 'system'))
+    import partition_tables as tables
+    parts = [(64, 100, 'boot', uuid.UUID(int=1)), (200, 100, 'root', uuid.UUID(int=2))]
+    gpt = bytes(tables.gpt_disk(512, parts)[:2560]) + bytes(tables.gpt_disk(512, parts)[-512:])
+    mbr = bytes(tables.mbr_disk(512, [(8, 4)], [(12, 4), (20, 4)])[:16384])
+    return [bytes([how]) + data for data in (gpt, mbr, mbr[:512]) for how in (0, 1, 4, 7, 8 + 1)]
 
 
 def fuzz_inflate():

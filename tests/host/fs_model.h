@@ -383,6 +383,15 @@ static inline void model_check(void)
 	}
 }
 
+/* The free blocks are of no use to anybody: what is in them now must never be seen. */
+static inline void model_trim(void)
+{
+	u64 trimmed = 0;
+
+	if (port_system->trim)
+		EXPECT(port_system->trim(port_system, 0, ~(u64)0, 0, &trimmed), 0);
+}
+
 static inline void model_step(void)
 {
 	switch (check_random() % 20) {
@@ -423,6 +432,8 @@ static inline void model_step(void)
 			EXPECT(port_write_all(), 0);
 		else if (check_random() % 8 == 0)
 			EXPECT(port_system->sync(port_system), 0);
+		else if (check_random() % 4 == 0)
+			model_trim();
 	}
 }
 

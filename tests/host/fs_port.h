@@ -289,7 +289,13 @@ static inline void port_disk_load(const char *path)
 	if (fread(port_image, 1, (size_t)size, file) != (size_t)size)
 		abort();
 	fclose(file);
-	port_disk = (struct block_device){ .name = "disk", .size = (u64)size, .sector_size = 512 };
+	port_disk = (struct block_device){
+		.name = "disk",
+		.size = (u64)size,
+		.sector_size = 512,
+		.disk = &port_disk,
+		.features = BLOCK_HAS_DISCARD,
+	};
 }
 
 static inline void port_disk_save(const char *path)
@@ -382,9 +388,20 @@ int block_flush(struct block_device *device)
 	return error;
 }
 
+/* What was there is gone at once, and a power cut does not bring it back: the worst that a device may do. */
 int block_discard(struct block_device *device, u64 offset, u64 size)
 {
-	return -EOPNOTSUPP;
+	int error = port_request(offset, size);
+	u8 *garbage;
+
+	if (error)
+		return error;
+	garbage = malloc(size);
+	memset(garbage, 0xdd, size);
+	memcpy(port_image + offset, garbage, size);
+	port_record(offset, garbage, size, true);
+	free(garbage);
+	return 0;
 }
 
 /* ---- the buffer cache: flags 1: dirty ---- */
@@ -806,11 +823,13 @@ static inline struct file_system_type *port_type(const char *name)
 
 static struct file_system *port_system;
 
+static const char *port_options = "";
+
 static inline int port_mount(const char *type, unsigned flags)
 {
 	port_frames_init();
 	port_bucket(0);
-	return port_type(type)->mount_device(&port_disk, "", flags, &port_system);
+	return port_type(type)->mount_device(&port_disk, port_options, flags, &port_system);
 }
 
 /* Everything goes, and nothing may be left. */

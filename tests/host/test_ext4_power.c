@@ -219,7 +219,7 @@ static unsigned cuts(void)
 {
 	const char *text = getenv("POWER_CUTS");
 
-	return text ? (unsigned)atoi(text) / 3 : 40;
+	return text ? (unsigned)atoi(text) / 4 : 30;
 }
 
 static void power_small_blocks(void)
@@ -237,6 +237,14 @@ static void power_ext3(void)
 	run_cuts("-t ext3 -b 1024 -J size=1", cuts());
 }
 
+/* Blocks are discarded once nothing can bring their file back. */
+static void power_discard(void)
+{
+	port_options = "discard";
+	run_cuts("-t ext4 -b 1024 -J size=1", cuts());
+	port_options = "";
+}
+
 int main(int count, char **arguments)
 {
 	ext4_register();
@@ -245,6 +253,7 @@ int main(int count, char **arguments)
 	RUN(power_small_blocks);
 	RUN(power_large_blocks);
 	RUN(power_ext3);
+	RUN(power_discard);
 	return CHECK_RESULT;
 }
 
