@@ -1,5 +1,5 @@
 /*
- * A block device's own page cache, and the operations of its node. A file system on the device does not
+ * A block device's own page cache, and the operations of its node (ioctl: block_ioctl.c). A file system on the device does not
  * go through this cache: both are written back and emptied when one gives way to the other.
  */
 #include <arch/user.h>
@@ -23,8 +23,7 @@ struct block_cache {
 	struct memory_object object;
 	struct block_device *device;
 	struct sysfs_node *sysfs;
-	struct spinlock lock;
-	unsigned opens; /* [lock] */
+	bool shown; /* it has a name in /dev */
 };
 
 static struct block_cache *cache_of(struct memory_object *object)
@@ -94,11 +93,6 @@ static struct block_cache *cache_of_file(struct file *file)
 	return ((struct block_device *)file->private)->cache;
 }
 
-static bool is_writable(const struct block_device *device)
-{
-	return !READ_ONCE(device->read_only) && !READ_ONCE(device->disk->read_only);
-}
-
 int block_file_flush(struct block_device *device)
 {
 	struct block_cache *cache = device->cache;
@@ -108,26 +102,31 @@ int block_file_flush(struct block_device *device)
 	return error;
 }
 
+void block_file_forget(struct block_device *device, u64 offset, u64 size)
+{
+	struct block_cache *cache = device->cache;
+	u64 first = offset / PAGE_SIZE, last = (offset + size - 1) / PAGE_SIZE;
+
+	object_write_back(&cache->object, first, last, OBJECT_WAIT);
+	object_drop_pages(&cache->object, first, last);
+}
+
 static int block_open(struct vnode *vnode, struct file *file)
 {
 	struct block_device *device = file->private;
 	struct block_cache *cache = device->cache;
 	int error = 0;
-	bool first;
 
 	if (READ_ONCE(device->disk->gone) || (device->partition && !READ_ONCE(device->size)))
 		return -ENXIO;
-	if (file_writable(file) && !is_writable(device))
+	if (file_writable(file) && !block_is_writable(device))
 		return -EACCES;
 	if (file->flags & O_EXCL)
 		error = block_claim(device, file);
 	if (error)
 		return error;
-	spin_lock(&cache->lock);
-	first = !cache->opens++;
-	spin_unlock(&cache->lock);
 	/* A file system may have changed the device since the last look. */
-	if (first)
+	if (block_opened(device))
 		object_drop_clean(&cache->object, 0, ~(u64)0);
 	file->errors_seen = READ_ONCE(cache->object.write_errors);
 	return 0;
@@ -136,13 +135,8 @@ static int block_open(struct vnode *vnode, struct file *file)
 static void block_close(struct file *file)
 {
 	struct block_device *device = file->private;
-	struct block_cache *cache = device->cache;
-	bool last;
 
-	spin_lock(&cache->lock);
-	last = !--cache->opens;
-	spin_unlock(&cache->lock);
-	if (last)
+	if (block_closed(device))
 		block_file_flush(device);
 	block_release(device, file);
 }
@@ -208,7 +202,7 @@ static ssize_t block_file_write(struct file *file, struct io_iterator *iterator,
 	ssize_t done;
 	u64 room;
 
-	if (!is_writable(file->private))
+	if (!block_is_writable(file->private))
 		return -EPERM;
 	if (file->flags & O_DIRECT)
 		return transfer_direct(file, iterator, position);
@@ -265,145 +259,6 @@ static int block_map(struct file *file, struct map_request *request)
 	return 0;
 }
 
-enum { /* ioctl_list(2), linux/fs.h */
-       BLKROSET = 0x125d,
-       BLKROGET = 0x125e,
-       BLKRRPART = 0x125f,
-       BLKGETSIZE = 0x1260,
-       BLKFLSBUF = 0x1261,
-       BLKSSZGET = 0x1268,
-       BLKDISCARD = 0x1277,
-       BLKIOMIN = 0x1278,
-       BLKIOOPT = 0x1279,
-       BLKPBSZGET = 0x127b,
-       BLKDISCARDZEROES = 0x127c,
-       BLKZEROOUT = 0x127f,
-       BLKROTATIONAL = 0x127e,
-};
-#define BLKBSZGET     0x80081270u
-#define BLKBSZSET     0x40081271u
-#define BLKGETSIZE64  0x80081272u
-#define BLKGETDISKSEQ 0x80081280u
-
-static long put_u32(vaddr_t to, u32 value)
-{
-	return copy_out(to, &value, sizeof(value));
-}
-
-static long put_u64(vaddr_t to, u64 value)
-{
-	return copy_out(to, &value, sizeof(value));
-}
-
-static int zero_range(struct block_device *device, u64 offset, u64 size)
-{
-	size_t most = 64 << 10;
-	u8 *zeros = kzalloc(most);
-	int error = zeros ? 0 : -ENOMEM;
-
-	while (size && !error) {
-		size_t part = MIN(size, (u64)most);
-
-		error = block_write(device, offset, zeros, part, 0);
-		offset += part;
-		size -= part;
-		if (thread_signal_pending(thread_current()))
-			error = error ? error : -EINTR;
-	}
-	kfree(zeros);
-	return error;
-}
-
-static long discard(struct file *file, vaddr_t argument, bool zero)
-{
-	struct block_device *device = file->private;
-	struct block_cache *cache = device->cache;
-	u64 range[2];
-
-	if (!file_writable(file))
-		return -EBADF;
-	if (copy_in(range, argument, sizeof(range)))
-		return -EFAULT;
-	if ((range[0] | range[1]) & (device->sector_size - 1) || range[0] > device->size ||
-	    range[1] > device->size - range[0] || (!range[1] && !zero))
-		return -EINVAL;
-	if (!zero && !(device->disk->features & BLOCK_HAS_DISCARD))
-		return -EOPNOTSUPP;
-	if (!range[1])
-		return 0;
-	object_write_back(&cache->object, range[0] / PAGE_SIZE,
-			  (range[0] + range[1] - 1) / PAGE_SIZE, OBJECT_WAIT);
-	object_drop_pages(&cache->object, range[0] / PAGE_SIZE,
-			  (range[0] + range[1] - 1) / PAGE_SIZE);
-	return zero ? zero_range(device, range[0], range[1])
-		    : block_discard(device, range[0], range[1]);
-}
-
-static long set_read_only(struct block_device *device, vaddr_t argument)
-{
-	u32 value;
-
-	if (!fs_is_privileged())
-		return -EACCES;
-	if (copy_in(&value, argument, sizeof(value)))
-		return -EFAULT;
-	WRITE_ONCE(device->read_only, value != 0);
-	return 0;
-}
-
-static long set_block_size(vaddr_t argument)
-{
-	u32 value;
-
-	if (!fs_is_privileged())
-		return -EACCES;
-	if (copy_in(&value, argument, sizeof(value)))
-		return -EFAULT;
-	/* The size of pages in the cache is what it is. */
-	return value < SECTOR_SIZE || value > PAGE_SIZE || value & (value - 1) ? -EINVAL : 0;
-}
-
-static long block_ioctl(struct file *file, unsigned command, unsigned long argument)
-{
-	struct block_device *device = file->private;
-
-	switch (command) {
-	case BLKROSET:
-		return set_read_only(device, argument);
-	case BLKROGET:
-		return put_u32(argument, !is_writable(device));
-	case BLKRRPART:
-		return fs_is_privileged() ? block_rescan(device) : -EACCES;
-	case BLKGETSIZE:
-		return put_u64(argument, device->size >> SECTOR_SHIFT);
-	case BLKFLSBUF:
-		return fs_is_privileged() ? block_file_flush(device) : -EACCES;
-	case BLKSSZGET:
-		return put_u32(argument, device->sector_size);
-	case BLKPBSZGET:
-	case BLKIOMIN:
-		return put_u32(argument, device->sector_size);
-	case BLKIOOPT:
-	case BLKDISCARDZEROES:
-		return put_u32(argument, 0);
-	case BLKROTATIONAL:
-		return copy_out(argument, &(u16){ 0 }, sizeof(u16));
-	case BLKBSZGET:
-		return put_u32(argument, PAGE_SIZE);
-	case BLKBSZSET:
-		return set_block_size(argument);
-	case BLKGETSIZE64:
-		return put_u64(argument, device->size);
-	case BLKGETDISKSEQ:
-		return put_u64(argument, 1 + device->disk->number);
-	case BLKDISCARD:
-	case BLKZEROOUT:
-		return discard(file, argument, command == BLKZEROOUT);
-	default:
-		return -ENOTTY;
-	}
-}
-
 static const struct file_operations file_operations = {
 	.open = block_open,
 	.release = block_close,
@@ -432,7 +287,21 @@ static void show_start(struct text *text, void *context)
 
 static void show_read_only(struct text *text, void *context)
 {
-	text_format(text, "%d\n", !is_writable(context));
+	text_format(text, "%d\n", !block_is_writable(context));
+}
+
+static void show_write_cache(struct text *text, void *context)
+{
+	const struct block_device *device = context;
+
+	text_format(text, device->features & BLOCK_HAS_CACHE ? "write back\n" : "write through\n");
+}
+
+static void show_discard_max(struct text *text, void *context)
+{
+	const struct block_device *device = context;
+
+	text_format(text, "%llu\n", (unsigned long long)device->discard_max << SECTOR_SHIFT);
 }
 
 static void show_in_sysfs(struct block_device *device)
@@ -457,6 +326,11 @@ static void show_in_sysfs(struct block_device *device)
 	sysfs_text(queue, "logical_block_size", number);
 	sysfs_text(queue, "physical_block_size", number);
 	sysfs_text(queue, "rotational", "0");
+	sysfs_file(queue, "write_cache", 0444, show_write_cache, NULL, device);
+	if (!(device->features & BLOCK_HAS_DISCARD))
+		return;
+	sysfs_text(queue, "discard_granularity", number);
+	sysfs_file(queue, "discard_max_bytes", 0444, show_discard_max, NULL, device);
 }
 
 static int cache_make(struct block_device *device)
@@ -472,31 +346,51 @@ static int cache_make(struct block_device *device)
 	cache->object.owner = &cache->vnode;
 	cache->vnode.object = &cache->object;
 	cache->device = device;
-	spin_init(&cache->lock, RANK_WAIT);
 	device->cache = cache;
 	return 0;
+}
+
+/* A partition that a new table does not have is nowhere to be seen until another has it. */
+static void show(struct block_device *device, bool shown)
+{
+	struct block_cache *cache = device->cache;
+
+	if (cache->shown == shown)
+		return;
+	cache->shown = shown;
+	device_node_name(S_IFBLK, device->number, shown);
+	if (shown) {
+		show_in_sysfs(device);
+	} else if (cache->sysfs) {
+		sysfs_device_remove(cache->sysfs);
+		cache->sysfs = NULL;
+	}
 }
 
 /* New, or of another size than before. */
 static void appeared(struct block_device *device)
 {
 	struct block_cache *cache = device->cache;
-	int error = 0;
+	int error;
 
 	if (cache) {
+		(void)object_write_back(&cache->object, 0, ~(u64)0, OBJECT_WAIT);
 		object_drop_pages(&cache->object, 0, ~(u64)0);
 		object_set_size(&cache->object, device->size);
 		WRITE_ONCE(cache->vnode.size, device->size);
+		show(device, device->size || !device->partition);
 		return;
 	}
 	error = cache_make(device);
 	if (!error)
 		error = device_node_register(device->name, S_IFBLK | 0660, device->number,
 					     &file_operations, device);
-	if (error)
+	if (error) {
 		log_warning("%s: no device node: error %d\n", device->name, -error);
-	else
-		show_in_sysfs(device);
+		return;
+	}
+	((struct block_cache *)device->cache)->shown = true;
+	show_in_sysfs(device);
 }
 
 int block_device_by_path(const char *name, struct block_device **device)

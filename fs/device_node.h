@@ -8,6 +8,8 @@
 /* @name may hold slashes ("virtio-ports/selene.job"). @mode with S_IFCHR or S_IFBLK. -EBUSY, -ENOMEM. */
 int device_node_register(const char *name, u32 mode, u64 number,
 			 const struct file_operations *operations, void *private);
+/* Take its name out of /dev (@named false), or make it again. Its name holds no slash. May sleep. */
+void device_node_name(u32 type, u64 number, bool named);
 /* Called by the VFS at open: operations and private of @number; -ENXIO. */
 int device_node_find(u32 type, u64 number, const struct file_operations **operations,
 		     void **private);

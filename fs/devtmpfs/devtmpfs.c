@@ -121,6 +121,39 @@ static void name_all(void)
 	}
 }
 
+/* A name that was made here. */
+static void drop_name(const char *name)
+{
+	struct dentry *top = devtmpfs->system.root_dentry, *dentry;
+
+	write_lock(&top->vnode->lock);
+	dentry = dentry_lookup_locked(top, name, strlen(name));
+	if (!IS_ERR(dentry) && dentry->vnode)
+		(void)names_remove_locked(top, dentry);
+	write_unlock(&top->vnode->lock);
+	if (!IS_ERR(dentry))
+		dentry_put(dentry);
+}
+
+void device_node_name(u32 type, u64 number, bool named)
+{
+	struct device_node *node;
+	bool drop = false;
+
+	spin_lock(&nodes_lock);
+	node = find(type, number);
+	if (node) {
+		drop = node->named && !named;
+		/* One without a name that is to stay so counts as done. */
+		node->named = !named;
+	}
+	spin_unlock(&nodes_lock);
+	if (node && drop && read_acquire(&devtmpfs))
+		drop_name(node->name);
+	if (node && named)
+		name_all();
+}
+
 int device_node_register(const char *name, u32 mode, u64 number,
 			 const struct file_operations *operations, void *private)
 {

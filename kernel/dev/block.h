@@ -102,10 +102,15 @@ struct block_device {
 	char partition_label[80];
 	struct list_node link;		 /* [devices] all, a disk before its partitions */
 	void *holder;			 /* [devices] who claimed it, or NULL */
-	unsigned openers;		 /* [devices] other users that hold it open */
+	unsigned openers;		 /* [devices] files */
 	void *cache;			 /* fs/block_file.c: its contents as a file */
 	struct atomic32 metadata_errors; /* fs/buffer.c: writes of buffers that failed */
 };
+
+static inline bool block_is_writable(const struct block_device *device)
+{
+	return !READ_ONCE(device->read_only) && !READ_ONCE(device->disk->read_only);
+}
 
 /* ---- for drivers ---- */
 
@@ -169,7 +174,18 @@ int block_claim(struct block_device *device, void *holder);
 void block_release(struct block_device *device, void *holder);
 /* BLKRRPART: read the partition table again. -EBUSY: a partition is in use; -EINVAL: no disk. */
 int block_rescan(struct block_device *disk);
-/* Called after a device appeared, so that fs/ gives it a node; set once, before devices are. */
+/* One more file of it is open, or one less: true for the first, or the last. */
+bool block_opened(struct block_device *device);
+bool block_closed(struct block_device *device);
+/*
+ * BLKPG: partition @number of @disk appears, goes, or ends elsewhere; sectors. The table on the disk is the caller's.
+ * -EBUSY: there is one, others are in its place, or it is in use; -ENXIO: there is none; -EINVAL: outside of the
+ * disk, or @start differs.
+ */
+int block_partition_add(struct block_device *disk, unsigned number, u64 start, u64 count);
+int block_partition_remove(struct block_device *disk, unsigned number);
+int block_partition_resize(struct block_device *disk, unsigned number, u64 start, u64 count);
+/* Called after a device appeared, or has another size, so that fs/ gives it a node; set once, before devices are. */
 extern void (*block_appeared)(struct block_device *device);
 /* Sleep until a device appeared since @seen = block_generation(), or @deadline (ns): -ETIMEDOUT. */
 u32 block_generation(void);

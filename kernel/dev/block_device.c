@@ -285,6 +285,107 @@ int block_rescan(struct block_device *disk)
 	return scan(disk);
 }
 
+bool block_opened(struct block_device *device)
+{
+	bool first;
+
+	spin_lock(&devices_lock);
+	first = !device->openers++;
+	spin_unlock(&devices_lock);
+	return first;
+}
+
+bool block_closed(struct block_device *device)
+{
+	bool last;
+
+	spin_lock(&devices_lock);
+	last = !--device->openers;
+	spin_unlock(&devices_lock);
+	return last;
+}
+
+/* [devices] Does a partition of @disk other than @number lie in [start, start + count)? */
+static bool overlaps_locked(const struct block_device *disk, unsigned number, u64 start, u64 count)
+{
+	struct block_device *other;
+
+	list_for_each_entry(other, &devices, link)
+		if (other->disk == disk && other->partition && other->partition != number &&
+		    other->start < start + count &&
+		    start < other->start + (other->size >> SECTOR_SHIFT))
+			return true;
+	return false;
+}
+
+static bool fits(const struct block_device *disk, u64 start, u64 count)
+{
+	u64 sectors = disk->size >> SECTOR_SHIFT;
+
+	return count && start < sectors && count <= sectors - start;
+}
+
+int block_partition_add(struct block_device *disk, unsigned number, u64 start, u64 count)
+{
+	struct partition_entry entry = { .start = start, .count = count, .number = number };
+	struct block_device *there;
+	bool taken;
+
+	if (number > PARTITIONS_MAX || !fits(disk, start, count))
+		return -EINVAL;
+	spin_lock(&devices_lock);
+	there = partition_find_locked(disk, number);
+	taken = (there && there->size) || overlaps_locked(disk, number, start, count);
+	spin_unlock(&devices_lock);
+	return taken ? -EBUSY : partition_update(disk, &entry);
+}
+
+/* [devices] One that is there, and that nobody uses when @unused is asked for. */
+static int partition_there_locked(struct block_device *disk, unsigned number, bool unused,
+				  struct block_device **found)
+{
+	*found = partition_find_locked(disk, number);
+	if (!*found || !(*found)->size)
+		return -ENXIO;
+	return unused && ((*found)->holder || (*found)->openers) ? -EBUSY : 0;
+}
+
+int block_partition_remove(struct block_device *disk, unsigned number)
+{
+	struct block_device *device;
+	int error;
+
+	spin_lock(&devices_lock);
+	error = partition_there_locked(disk, number, true, &device);
+	if (!error)
+		WRITE_ONCE(device->size, 0);
+	spin_unlock(&devices_lock);
+	if (!error && block_appeared)
+		block_appeared(device);
+	return error;
+}
+
+int block_partition_resize(struct block_device *disk, unsigned number, u64 start, u64 count)
+{
+	struct block_device *device;
+	int error;
+
+	if (!fits(disk, start, count))
+		return -EINVAL;
+	spin_lock(&devices_lock);
+	error = partition_there_locked(disk, number, false, &device);
+	if (!error && device->start != start)
+		error = -EINVAL;
+	if (!error && overlaps_locked(disk, number, start, count))
+		error = -EBUSY;
+	if (!error)
+		WRITE_ONCE(device->size, count << SECTOR_SHIFT);
+	spin_unlock(&devices_lock);
+	if (!error && block_appeared)
+		block_appeared(device);
+	return error;
+}
+
 void block_make_name(char name[32], const char *prefix, unsigned index)
 {
 	char letters[8];
