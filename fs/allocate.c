@@ -7,7 +7,13 @@
 #include <proc/process.h>
 #include <sched/cpu.h>
 
-enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
+enum {
+	FALLOC_KEEP_SIZE = 1,
+	FALLOC_PUNCH_HOLE = 2,
+	FALLOC_COLLAPSE_RANGE = 8,
+	FALLOC_ZERO_RANGE = 16,
+	FALLOC_INSERT_RANGE = 32,
+};
 
 /* The part of one page, when it is there. */
 static void zero_part(struct vnode *vnode, u64 start, u64 end)
@@ -78,6 +84,8 @@ static bool modes_known(const struct vnode *vnode, int mode)
 {
 	int known = FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE;
 
+	if (mode == FALLOC_COLLAPSE_RANGE || mode == FALLOC_INSERT_RANGE)
+		return vnode && vnode->operations->allocate;
 	if (vnode && vnode->operations->allocate)
 		known |= FALLOC_ZERO_RANGE;
 	return !(mode & ~known) && mode != FALLOC_PUNCH_HOLE &&
@@ -89,7 +97,10 @@ static int allocate_blocks(struct vnode *vnode, int mode, u64 start, u64 size)
 {
 	u64 end = start + size;
 
-	if (!(mode & FALLOC_KEEP_SIZE) && end > vnode->size && end > process_limit(RLIMIT_FSIZE))
+	if (mode == FALLOC_INSERT_RANGE)
+		end = vnode->size + size;
+	if (!(mode & (FALLOC_KEEP_SIZE | FALLOC_COLLAPSE_RANGE)) && end > vnode->size &&
+	    end > process_limit(RLIMIT_FSIZE))
 		return -EFBIG;
 	return vnode->operations->allocate(vnode, mode, start, size);
 }

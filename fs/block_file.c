@@ -119,8 +119,6 @@ static int block_open(struct vnode *vnode, struct file *file)
 
 	if (READ_ONCE(device->disk->gone) || (device->partition && !READ_ONCE(device->size)))
 		return -ENXIO;
-	if (file_writable(file) && !block_is_writable(device))
-		return -EACCES;
 	if (file->flags & O_EXCL)
 		error = block_claim(device, file);
 	if (error)

@@ -47,6 +47,7 @@ struct ext4 {
 	u32 group_count, inode_count; /* [const] */
 	u64 block_count;	      /* [const] */
 	u64 overhead;		      /* [const] blocks of metadata, for statfs */
+	u64 journal_blocks;	      /* [const] of the log: those, too */
 	u32 checksum_seed;	      /* [const] */
 	bool checksums, group_sums;   /* [const] metadata_csum; uninit_bg's older form */
 	bool extents, indexed;	      /* [const] what new files and directories use */
@@ -266,6 +267,9 @@ int ext4_map_remove(struct journal_handle *handle, struct ext4_inode *inode, u32
 		    bool *again);
 /* [first, first + count), which is mapped as unwritten, holds data now. */
 int ext4_map_convert(struct journal_handle *handle, struct ext4_inode *inode, u32 first, u32 count);
+/* @run, which is there, lies at @to instead, where there is a hole. Only with extents. */
+int ext4_map_move(struct journal_handle *handle, struct ext4_inode *inode,
+		  const struct ext4_run *run, u32 to);
 void ext4_map_init(struct ext4_inode *inode);
 u64 ext4_map_goal(struct ext4_inode *inode, u32 block);
 void ext4_map_forget(struct ext4_inode *inode);
@@ -371,6 +375,14 @@ u64 ext4_delayed_next(struct ext4_inode *inode, u64 index);
 int ext4_file_sync(struct vnode *vnode, bool data_only);
 int ext4_allocate(struct vnode *vnode, int mode, u64 start, u64 size);
 s64 ext4_seek_data(struct vnode *vnode, u64 offset, bool hole);
+/* [vnode] Free the blocks [first, end) of the file, whose pages are gone, in as many handles as it takes. */
+int ext4_remove_blocks(struct ext4_inode *inode, u64 first, u64 end);
+/*
+ * [vnode] shift.c: take [start, start + size) out of the file, or put a hole of @size at @start, and move what is behind.
+ * -EINVAL: not whole blocks, or past the end; -EFBIG.
+ */
+int ext4_collapse(struct ext4_inode *inode, u64 start, u64 size);
+int ext4_insert(struct ext4_inode *inode, u64 start, u64 size);
 
 /* ---- flags.c: chattr(1), filefrag(8) ---- */
 u32 ext4_flags_get(struct vnode *vnode);

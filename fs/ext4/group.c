@@ -375,9 +375,6 @@ int ext4_groups_load(struct ext4 *ext4)
 	}
 	for (u32 group = 0; !error && group < ext4->group_count; group++)
 		error = check_descriptor(ext4, group);
-	/* What mke2fs counted has the journal in it. */
-	if (ext4->super->overhead > ext4->overhead && ext4->super->overhead < ext4->block_count)
-		ext4->overhead = ext4->super->overhead;
 	if (error)
 		ext4_groups_unload(ext4);
 	return error;

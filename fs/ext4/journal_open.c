@@ -235,6 +235,7 @@ int journal_open(struct ext4 *ext4, bool writable)
 		error = read_super(journal);
 	if (error)
 		goto out;
+	ext4->journal_blocks = journal->length;
 	if (recover && ext4->device->read_only) {
 		log_error("%s: the journal must be replayed, and the device cannot be written",
 			  ext4->name);

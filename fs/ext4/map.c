@@ -108,6 +108,26 @@ int ext4_map_convert(struct journal_handle *handle, struct ext4_inode *inode, u3
 	return error ? error : ext4_extent_insert(handle, inode, &run);
 }
 
+int ext4_map_move(struct journal_handle *handle, struct ext4_inode *inode,
+		  const struct ext4_run *run, u32 to)
+{
+	struct ext4_run moved = *run;
+	bool again;
+	int error;
+
+	ext4_map_forget(inode);
+	error = ext4_extent_cut(handle, inode, run->block, run->block + run->count - 1, false,
+				&again);
+	if (error)
+		return error;
+	moved.block = to;
+	error = ext4_map_insert(handle, inode, &moved);
+	/* There was room for it in its old place. */
+	if (error)
+		(void)ext4_map_insert(handle, inode, run);
+	return error;
+}
+
 /* Where the next block should go: behind the one before it, else where its group was used last. */
 u64 ext4_map_goal(struct ext4_inode *inode, u32 block)
 {

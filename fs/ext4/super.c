@@ -235,7 +235,8 @@ static void ext4_statfs(struct file_system *system, struct statfs_result *result
 
 	result->type = STATFS_MAGIC;
 	result->block_size = ext4->block_size;
-	result->blocks = ext4->block_count - MIN(ext4->overhead, ext4->block_count);
+	result->blocks =
+		ext4->block_count - MIN(ext4->overhead + ext4->journal_blocks, ext4->block_count);
 	result->blocks_free = free > promised ? free - promised : 0;
 	result->blocks_kept = ext4_blocks_kept(ext4);
 	result->id = load_le64(ext4->super->uuid) ^ load_le64(ext4->super->uuid + 8);

@@ -5,7 +5,8 @@
 #include <lib/string.h>
 #include <mm/object.h>
 
-enum { CREDITS_CUT = 72, KEEP_SIZE = 1, PUNCH_HOLE = 2, ZERO_RANGE = 16 };
+enum { CREDITS_CUT = 72 };
+enum { KEEP_SIZE = 1, PUNCH_HOLE = 2, COLLAPSE_RANGE = 8, ZERO_RANGE = 16, INSERT_RANGE = 32 };
 
 /* [map] One step, within one handle. The orphan list remembers what is left to do. */
 static int truncate_step(struct journal_handle *handle, struct ext4_inode *inode, u64 size,
@@ -145,25 +146,19 @@ static int zero_part(struct vnode *vnode, u64 start, u64 end)
 	return 0;
 }
 
-static int remove_pages(struct ext4_inode *inode, u64 first, u64 last)
+int ext4_remove_blocks(struct ext4_inode *inode, u64 first, u64 end)
 {
-	struct ext4 *ext4 = ext4_of_inode(inode);
-	u32 blocks = PAGE_SIZE >> ext4->block_shift;
-	u64 end = MIN((last + 1) * blocks, ext4_map_limit(inode));
-	bool again = first * blocks < end;
+	bool again = first < end;
 	int error = 0;
 
-	object_drop_pages(&inode->object, first, last);
-	ext4_delayed_drop(inode, first, last);
 	while (again && !error) {
 		struct journal_handle handle;
 
-		error = journal_begin(ext4, CREDITS_CUT, &handle);
+		error = journal_begin(ext4_of_inode(inode), CREDITS_CUT, &handle);
 		if (error)
 			break;
 		write_lock(&inode->map);
-		error = ext4_map_remove(&handle, inode, (u32)(first * blocks), (u32)end - 1,
-					&again);
+		error = ext4_map_remove(&handle, inode, (u32)first, (u32)end - 1, &again);
 		/* The page that would have told the disk of the size may have been dropped. */
 		inode->disk_size = MAX(inode->disk_size, inode->vnode.size);
 		if (!error)
@@ -171,6 +166,18 @@ static int remove_pages(struct ext4_inode *inode, u64 first, u64 last)
 		write_unlock(&inode->map);
 		journal_end(&handle);
 	}
+	return error;
+}
+
+static int remove_pages(struct ext4_inode *inode, u64 first, u64 last)
+{
+	u32 blocks = PAGE_SIZE >> ext4_of_inode(inode)->block_shift;
+	u64 end = MIN((last + 1) * blocks, ext4_map_limit(inode));
+	int error;
+
+	object_drop_pages(&inode->object, first, last);
+	ext4_delayed_drop(inode, first, last);
+	error = ext4_remove_blocks(inode, first * blocks, end);
 	/* A reader may have brought the old contents back in between. */
 	object_drop_pages(&inode->object, first, last);
 	return error;
@@ -217,7 +224,13 @@ int ext4_allocate(struct vnode *vnode, int mode, u64 start, u64 size)
 
 	if (error)
 		return error;
-	if (mode & ~(KEEP_SIZE | PUNCH_HOLE | ZERO_RANGE) || !(inode->flags & EXT4_EXTENTS))
+	if (!(inode->flags & EXT4_EXTENTS))
+		return -EOPNOTSUPP;
+	if (mode == COLLAPSE_RANGE)
+		return ext4_collapse(inode, start, size);
+	if (mode == INSERT_RANGE)
+		return ext4_insert(inode, start, size);
+	if (mode & ~(KEEP_SIZE | PUNCH_HOLE | ZERO_RANGE))
 		return -EOPNOTSUPP;
 	if (end > ext4_map_limit(inode) << ext4->block_shift)
 		return -EFBIG;

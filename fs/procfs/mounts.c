@@ -32,6 +32,11 @@ static void put_place(struct text *text, const char *place)
 		put_escaped(text, place);
 }
 
+static const char *sync_option(const struct file_system *system)
+{
+	return READ_ONCE(system->synchronous) ? ",sync" : "";
+}
+
 static void put_mount_options(struct text *text, const struct mount *mount)
 {
 	static const struct {
@@ -50,10 +55,9 @@ static void put_mount_options(struct text *text, const struct mount *mount)
 		text_format(text, ",relatime");
 }
 
+/* The file system's own, which all its mounts share. */
 static void put_system_options(struct text *text, struct file_system *system)
 {
-	if (READ_ONCE(system->synchronous))
-		text_format(text, ",sync");
 	if (system->show_options)
 		system->show_options(system, text);
 }
@@ -72,7 +76,7 @@ static void show_info(struct text *text, struct mount *mount, const char *where)
 	put_mount_options(text, mount);
 	text_format(text, " - %s ", system->type->name);
 	put_escaped(text, mount->source);
-	text_format(text, READ_ONCE(system->read_only) ? " ro" : " rw");
+	text_format(text, READ_ONCE(system->read_only) ? " ro%s" : " rw%s", sync_option(system));
 	put_system_options(text, system);
 	text_format(text, "\n");
 }
@@ -91,10 +95,10 @@ static bool show_mount(struct mount *mount, void *context)
 	put_escaped(text, mount->source);
 	text_format(text, " ");
 	put_place(text, where);
-	text_format(text, " %s %s", mount->system->type->name,
-		    mount_is_read_only(mount) ? "ro" : "rw");
-	put_system_options(text, mount->system);
+	text_format(text, " %s %s%s", mount->system->type->name,
+		    mount_is_read_only(mount) ? "ro" : "rw", sync_option(mount->system));
 	put_mount_options(text, mount);
+	put_system_options(text, mount->system);
 	text_format(text, " 0 0\n");
 	return true;
 }

@@ -209,6 +209,43 @@ static inline void model_allocate(void)
 		memset(entry->data->bytes + at, 0, MIN(size, entry->data->size - at));
 }
 
+/* Blocks in the middle go, or a hole comes between them. */
+static inline void model_shift(void)
+{
+	enum { COLLAPSE = 8, INSERT = 32, UNIT = 1024 };
+	struct model_entry *entry = model_pick(MODEL_FILE);
+	int mode = check_random() % 2 ? COLLAPSE : INSERT, error;
+	struct model_data *data;
+	size_t at, size, end;
+
+	if (!entry || !entry->data->size)
+		return;
+	data = entry->data;
+	at = check_random() % data->size / UNIT * UNIT;
+	size = (1 + check_random() % 40) * UNIT;
+	end = at + size;
+	if (mode == INSERT && data->size + size > MODEL_SIZE_MAX)
+		return;
+	error = call_allocate(entry->path, mode, at, size);
+	if (error == -EOPNOTSUPP || error == -ENOSPC)
+		return;
+	/* Blocks of 4096 bytes; the end of the file cannot go. */
+	if ((at | size) % 4096 && error == -EINVAL)
+		return;
+	EXPECT(error, mode == COLLAPSE && end >= data->size ? -EINVAL : 0);
+	if (error)
+		return;
+	if (mode == COLLAPSE) {
+		memmove(data->bytes + at, data->bytes + end, data->size - end);
+		data->size -= size;
+		return;
+	}
+	data->bytes = realloc(data->bytes, data->size + size);
+	memmove(data->bytes + end, data->bytes + at, data->size - at);
+	memset(data->bytes + at, 0, size);
+	data->size += size;
+}
+
 static inline void model_unlink(void)
 {
 	struct model_entry *entry = model_pick(-1);
@@ -418,7 +455,10 @@ static inline void model_step(void)
 		model_truncate();
 		break;
 	case 16:
-		model_allocate();
+		if (check_random() % 3 == 0)
+			model_shift();
+		else
+			model_allocate();
 		break;
 	case 17:
 		model_fsync();
