@@ -147,6 +147,8 @@ int device_system_make(struct file_system_type *type, const char *source, const 
 	struct search search = { 0 };
 	int error = device_by_name(source, &search.device);
 
+	if (!error && type->check_options)
+		error = type->check_options(search.device, data);
 	if (error)
 		return error;
 	mutex_lock(&device_mutex);

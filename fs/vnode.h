@@ -241,6 +241,8 @@ struct file_system_type {
 	 */
 	int (*mount_device)(struct block_device *device, const char *data, unsigned flags,
 			    struct file_system **made);
+	/* Can @data be its options? For another mount of an instance. -EINVAL, with a line in the log. Optional. */
+	int (*check_options)(struct block_device *device, const char *data);
 	/* Is it one of mine? 0 with *@identity filled in, or -EINVAL, -EIO. */
 	int (*identify)(struct block_device *device, struct file_system_identity *identity);
 	struct file_system_type *next;

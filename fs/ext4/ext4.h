@@ -30,7 +30,7 @@ struct ext4_options {
 	u32 error_policy; /* EXT4_ERRORS_* */
 	u64 commit_ns;	  /* between two commits, when nobody asks for one */
 	bool discard;	  /* blocks that are free, once their transaction is safe */
-	bool no_replay;	  /* only to read, what the journal holds left out */
+	bool no_replay;	  /* as if there were no journal */
 };
 
 struct ext4 {

@@ -311,8 +311,9 @@ static int read_options(struct ext4 *ext4, const char *data, bool read_only)
 
 	ext4_options_default(ext4->super, &ext4->options);
 	error = ext4_options_parse(ext4->name, data, &ext4->options);
-	if (!error && ext4->options.no_replay && !read_only) {
-		log_error("%s: ext4: option norecovery goes with ro", ext4->name);
+	if (!error && ext4->options.no_replay && !read_only &&
+	    ext4->super->incompat & EXT4_INCOMPAT_RECOVER) {
+		log_error("%s: its journal must be replayed: norecovery goes with ro", ext4->name);
 		error = -EINVAL;
 	}
 	return error;
@@ -374,7 +375,8 @@ static int ext4_remount(struct file_system *system, unsigned flags, const char *
 	struct ext4_options options = ext4->options;
 	int error = ext4_options_parse(ext4->name, data, &options);
 
-	if (!error && options.no_replay && !read_only)
+	if (!error && options.no_replay && !read_only &&
+	    ext4->super->incompat & EXT4_INCOMPAT_RECOVER)
 		error = -EINVAL;
 	if (error)
 		return error;
@@ -394,7 +396,7 @@ static int ext4_remount(struct file_system *system, unsigned flags, const char *
 		return error ? error : -EROFS;
 	if (ext4->journal)
 		error = journal_restart(ext4);
-	else if (ext4->super->compat & EXT4_COMPAT_JOURNAL)
+	else if (ext4->super->compat & EXT4_COMPAT_JOURNAL && !options.no_replay)
 		error = journal_open(ext4, true);
 	if (!error)
 		error = begin_writing(ext4);
@@ -468,6 +470,13 @@ static int ext4_identify(struct block_device *device, struct file_system_identit
 	return error;
 }
 
+static int check_options(struct block_device *device, const char *data)
+{
+	struct ext4_options options = { 0 };
+
+	return ext4_options_parse(device->name, data, &options);
+}
+
 static struct file_system_type types[3];
 
 #define MOUNT_AS(number, type_name)                                                                \
@@ -481,6 +490,7 @@ static struct file_system_type types[3];
 		types[number] = (struct file_system_type){ .name = type_name,                      \
 							   .needs_device = true,                   \
 							   .mount_device = mount_##number,         \
+							   .check_options = check_options,         \
 							   .identify = ext4_identify };            \
 		file_system_register(&types[number]);                                              \
 	}

@@ -222,6 +222,24 @@ static int set_size(struct fat_inode *inode, u64 size)
 	return 0;
 }
 
+/*
+ * Of the mode there is one bit on disk: nobody may write. What it cannot say is passed over, as on Linux: false. *@kept is
+ * the mode that comes of it.
+ */
+static bool set_mode(struct fat_inode *inode, u32 mode, u32 *kept)
+{
+	u32 mask = fat_of(&inode->vnode)->file_mask, wanted = mode & 0777 & ~mask;
+	bool locked = !(wanted & 0222);
+
+	if (S_ISDIR(inode->vnode.mode) || (wanted & 0555) != (0555 & ~mask) ||
+	    (!locked && (wanted & 0222) != (0222 & ~mask)))
+		return false;
+	inode->attributes &= (u8)~FAT_READ_ONLY;
+	inode->attributes |= locked ? FAT_READ_ONLY : 0;
+	*kept = wanted;
+	return true;
+}
+
 int fat_change(struct vnode *vnode, const struct vnode_change *change)
 {
 	struct fat_inode *inode = fat_inode_of(vnode);
@@ -236,16 +254,8 @@ int fat_change(struct vnode *vnode, const struct vnode_change *change)
 		error = S_ISDIR(vnode->mode) ? -EISDIR : set_size(inode, change->size);
 	if (error)
 		return error;
-	/* Of the mode there is one bit on disk. */
-	if (change->which & ATTR_MODE && !S_ISDIR(vnode->mode)) {
-		bool locked = !(change->mode & 0222);
-
-		inode->attributes =
-			(u8)((inode->attributes & ~FAT_READ_ONLY) | (locked ? FAT_READ_ONLY : 0));
-		rest.mode = (locked ? 0555 : 0777) & ~fat->file_mask;
-	} else {
+	if (change->which & ATTR_MODE && !set_mode(inode, change->mode, &rest.mode))
 		rest.which &= ~(u32)ATTR_MODE;
-	}
 	vnode_change_fields(vnode, &rest);
 	return inode->is_root ? 0 : fat_inode_store(inode);
 }

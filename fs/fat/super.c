@@ -363,6 +363,14 @@ static int mount_msdos(struct block_device *device, const char *data, unsigned f
 	return mount_as(1, device, data, flags, made);
 }
 
+static int check_options(struct block_device *device, const char *data)
+{
+	struct fat fat = { .device = device };
+
+	strlcpy(fat.name, device->name, sizeof(fat.name));
+	return parse_options(&fat, data);
+}
+
 static int fat_identify(struct block_device *device, struct file_system_identity *identity)
 {
 	struct fat fat = { .device = device };
@@ -393,10 +401,12 @@ void fat_register(void)
 	fat_types[0] = (struct file_system_type){ .name = "vfat",
 						  .needs_device = true,
 						  .mount_device = mount_vfat,
+						  .check_options = check_options,
 						  .identify = fat_identify };
 	fat_types[1] = (struct file_system_type){ .name = "msdos",
 						  .needs_device = true,
-						  .mount_device = mount_msdos };
+						  .mount_device = mount_msdos,
+						  .check_options = check_options };
 	file_system_register(&fat_types[0]);
 	file_system_register(&fat_types[1]);
 }

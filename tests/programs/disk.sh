@@ -2,6 +2,7 @@
 # disk: 64M
 # quick
 # What an administrator does to a disk: tables, file systems, mounts, attributes. Each case starts with what it needs.
+#~ cases/[0-9]+- => cases/
 #~ uuid=[0-9A-F-]+ => uuid=U
 #~ (label-id: |identifier: |GUID: |UUID[=:]\s*)"?[0-9A-Fa-f-]+ => \1U
 ### ioctls
@@ -49,7 +50,7 @@ mount -o bogus /dev/vda /n 2>/dev/null; echo $?; mount -o remount,bogus /m 2>/de
 mount -o nosuid,nodev,noexec,sync /dev/vda /n; grep ' /n ' /proc/mounts; umount /n
 (cd /m; umount /m 2>/dev/null; echo $?; umount -l /m; echo $?; ls; touch y; ls); grep -c ' /m ' /proc/mounts; sleep 0.1; mount /m; ls /m; umount /m
 mount -o strictatime /dev/vda /m; grep ' /m ' /proc/mounts; echo 1 >/m/t; touch -a -d @1000 /m/t; cat /m/t; test $(stat -c %X /m/t) -gt 1000 && echo moved; umount /m
-mount -o ro,noload /dev/vda /m; grep ' /m ' /proc/mounts; umount /m; mount -o noload /dev/vda /m 2>/dev/null; echo $?
+mount -o ro,noload /dev/vda /m; grep ' /m ' /proc/mounts; umount /m; mount -o noload /dev/vda /m; echo $?; touch /m/unlogged; umount /m
 mount -o discard /dev/vda /m; grep ' /m ' /proc/mounts; dd if=/dev/zero of=/m/b bs=1M count=4 2>/dev/null; sync; rm /m/b; sync; umount /m; e2fsck -fn /dev/vda >/dev/null; echo $?
 ### attributes
 PATH=$PATH:/sbin:/usr/sbin
@@ -72,5 +73,5 @@ e2fsck -fn /dev/vda >/dev/null; echo $?; mount /dev/vda /m; md5sum /m/*; umount 
 PATH=$PATH:/sbin:/usr/sbin
 wipefs -qa /dev/vda; mkfs.vfat -F 32 -s 1 -n SECOND -i 12345678 /dev/vda; blkid -p -o export /dev/vda; mkdir -p /m; mount -o umask=027,uid=3,gid=4 /dev/vda /m
 grep -o '/m vfat.*dmask=[0-9]*' /proc/mounts; cp /usr/bin/cat /m/Long\ Name.bin; cmp /usr/bin/cat '/m/long name.BIN'; stat -c '%a %u %g %s' /m/*; mkdir /m/sub
-touch /m/sub/{1..40}.txt; ls /m/sub | wc -l; mv /m/sub /m/Other; ls /m; df -k --output=size,used /m; chmod 400 /m/Long*; ln -s a /m/b; umount /m
+touch /m/sub/{1..40}.txt; ls /m/sub | wc -l; mv /m/sub /m/Other; ls /m; sync; df -k --output=size,used /m; chmod 400 /m/Long*; stat -c %a /m/Long*; chmod 555 /m/Long*; stat -c %a /m/Long*; ln -s a /m/b; umount /m
 mount -o fmask=0111,dmask=0022 /dev/vda /m; stat -c '%a %n' /m /m/*; umount /m; dosfsck -n /dev/vda | tail -1; mount -o bogus /dev/vda /m 2>/dev/null; echo $?
