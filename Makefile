@@ -268,6 +268,9 @@ test-long: kernel user
 	@scripts/run --smp 4 --mem 512M --add build/user/tests/mmrandom:/mmrandom --timeout 3500 -- \
 		/mmrandom -t 3400 1 1000000
 	@LONG=1 tests/system/run 'display-stress*'
+	@POWER_CUTS=1000 tests/system/run 'disk-power-*'
+	@TREE_FILES=10000 tests/system/run disk-tree
+	@POWER_CUTS=1000 tests/host/run test_ext4_power
 
 test-system: user kernel
 	@scripts/setup test
@@ -329,7 +332,7 @@ help:
 	@echo 'make run-card      boot that card through U-Boot in QEMU: BOARD=virt|sifive_u'
 	@echo 'make debug         the same, waiting for gdb'
 	@echo 'make test          all tests; test-host, test-interleave, test-system: a part'
-	@echo 'make test-long     all interleavings of the memory manager; a million random operations'
+	@echo 'make test-long     all interleavings, a million random operations, a thousand power cuts'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
 	@echo 'make fuzz          fuzzers of the loader and of readers, for SECONDS=60 in all'
 	@echo 'make test-programs Debian'"'"'s programs beside Linux; test-stress: stress-ng'

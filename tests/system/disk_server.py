@@ -23,8 +23,9 @@ class DiskServer:
     """Serves @data (a bytearray) at the socket @path; @judge(kind, offset, length) says what becomes of a
     request: None or 0, an errno, LATE (answered after a while) or VANISH (the connection ends)."""
 
-    def __init__(self, path, data, judge=None):
+    def __init__(self, path, data, judge=None, log=None):
         self.path, self.data, self.judge = path, data, judge or (lambda *request: None)
+        self.log = log		# hears wrote(offset, data), length(), flushed(length at the flush's start)
         self.flushes = 0
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
@@ -90,6 +91,7 @@ class DiskServer:
     def request(self, client):
         _, _, kind, handle, offset, size = struct.unpack('>IHH8sQI', self.receive(client, 28))
         data = self.receive(client, size) if kind == WRITE else b''
+        begun = self.log.length() if self.log else 0
         if kind == DISCONNECT:
             return False
         verdict = self.judge(kind, offset, size)
@@ -102,9 +104,13 @@ class DiskServer:
         if not verdict:
             if kind == WRITE:
                 self.data[offset:offset + size] = data
+                if self.log:
+                    self.log.wrote(offset, data)
             elif kind == READ:
                 answer = bytes(self.data[offset:offset + size])
             elif kind == FLUSH:
                 self.flushes += 1
+                if self.log:
+                    self.log.flushed(begun)
         client.sendall(struct.pack('>II8s', 0x67446698, verdict or 0, handle) + answer)
         return True

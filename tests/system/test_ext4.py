@@ -1,10 +1,8 @@
 """File systems on disks: what Selene writes is judged by e2fsck, fsck.vfat and Linux, and the other way round."""
 import os
 import random
-import signal
 import subprocess
 import tempfile
-import time
 
 import harness
 from harness import RUN, TOP, Result, Test
@@ -116,68 +114,6 @@ class TreeTest(DiskTest):
             return super().run(kernel, selene)
 
 
-CUT = '''
-mkdir /disk && mount -t ext4 /dev/vda /disk && cd /disk && mkdir d || exit 9
-i=0
-while :; do
-	i=$((i + 1)); seq 1 $((i * 7 % 5000)) | dd of=f$i conv=fsync 2>/dev/null && echo synced $i
-	seq $i >new && mv new d/moved; echo more >>log; [ $i -le 60 ] || rm f$((i - 60)); [ $((i % 9)) != 0 ] || truncate -s 99 log
-done
-'''
-
-
-class PowerCutTest(Test):
-    """QEMU is killed in the middle of it. After e2fsck's replay nothing is wrong, and what was synced is whole."""
-
-    def __init__(self):
-        super().__init__('disk-power-cut', linux=False, seconds=60)
-
-    def cut(self, image, kernel, lines, late):
-        words = [RUN, '--smp', '2', '--mem', '128M', '--drive', image]
-        words += ['--kernel', kernel] if kernel else []
-        last = 0
-        with subprocess.Popen(words + ['--timeout', '60', '--', '/bin/sh', '-c', CUT], cwd=TOP,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True) as guest:
-            for line in guest.stdout:
-                if line.startswith('synced '):
-                    last = int(line.split()[1])
-                    if last >= lines:
-                        break
-            time.sleep(late)
-            guest.send_signal(signal.SIGKILL)
-        return last
-
-    def kept(self, image, number):
-        done = subprocess.run(['debugfs', '-R', f'cat f{number}', image], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL)
-        lines = number * 7 % 5000
-        return done.stdout == b''.join(b'%d\n' % i for i in range(1, lines + 1))
-
-    def run(self, kernel, selene):
-        wrong = []
-        numbers = random.Random(int(os.environ.get('SEED', '1')))
-        for _ in range(int(os.environ.get('POWER_CUTS', '3'))):
-            with tempfile.TemporaryDirectory(prefix='selene-cut-') as folder:
-                image = os.path.join(folder, 'disk.img')
-                wrong += make('ext4', ['-b', '1024'], image, 24)
-                last = self.cut(image, kernel, numbers.randrange(5, 150), numbers.random() / 20)
-                time.sleep(0.2)
-                replay = subprocess.run(['e2fsck', '-fy', image], stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL)
-                if replay.returncode not in (0, 1):
-                    wrong.append(f'  e2fsck -fy: {replay.returncode}')
-                wrong += judge('ext4', image)
-                if not last:
-                    wrong.append('  nothing was synced')
-                wrong += [f'  f{i}, synced before f{last}, is not whole'
-                          for i in range(max(1, last - 28), last + 1) if not self.kept(image, i)]
-        return harness.finished(self, kernel, Result(), wrong)
-
-    def command(self, kernel, report=None):
-        return ['tests/system/run', self.name]
-
-
 SELENE = None
 TESTS = [
     DiskTest('ext4', 'ext4', ['-b', '4096'], [(SELENE, WRITE), (SELENE, READ),
@@ -191,5 +127,4 @@ TESTS = [
     DiskTest('vfat-of-linux', 'vfat', ['-F', '32'], [('linux', WRITE), (SELENE, READ)]),
     DiskTest('vfat-for-linux', 'vfat', ['-F', '16'], [(SELENE, WRITE), ('linux', READ)]),
     TreeTest('tree', 'ext4', [], [(SELENE, TREE)], memory='64M', seconds=500),
-    PowerCutTest(),
 ]
