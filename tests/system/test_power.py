@@ -217,8 +217,8 @@ class PowerLogTest(Test):
 
     def batch(self, batch, folder, kernel, synced, here):
         images, wrong = [], []
-        for place, disk in batch:
-            images.append(os.path.join(folder, f'cut-{place}.img'))
+        for number, (_, disk) in enumerate(batch):
+            images.append(os.path.join(folder, f'cut-{number}.img'))
             with open(images[-1], 'wb') as stream:
                 stream.write(disk)
         wrong += self.replay_here(images, kernel) if here else []
