@@ -146,24 +146,28 @@ class TreesTest(Test):
         return result
 
 
+def icicle_command(kernel, root, append=''):
+    """QEMU's PolarFire machine with Linux's own tree, which @root, words for QEMU, gives a root."""
+    # QEMU gives the RAM above 4 GiB only from 1.5 GiB on, and it lies elsewhere than the tree says.
+    tree = os.path.join(TOP, 'build', 'test-cards', 'icicle.dtb')
+    os.makedirs(os.path.dirname(tree), exist_ok=True)
+    name = 'microchip/mpfs-icicle-kit.dtb'
+    with open(tree, 'wb') as stream:
+        stream.write(firmware.linux_trees([name])[name])
+    subprocess.run(['fdtput', '-r', tree, '/memory@1040000000'], check=True)
+    return ['/usr/bin/env', 'qemu-system-riscv64', '-M', 'microchip-icicle-kit', '-m', '2G', '-smp', '5',
+            '-display', 'none', '-monitor', 'none', '-nic', 'none', '-serial', 'null', '-serial', 'stdio',
+            '-kernel', kernel or os.path.join(TOP, 'build', 'Image'), '-dtb', tree,
+            '-append', 'console=ttyS1' + append] + root
+
+
 class IcicleTest(TerminalTest):
-    """QEMU's PolarFire machine with Linux's own tree: monitor hart, context 2 x hart, UART with reg-shift 2."""
+    """Monitor hart, context 2 x hart, UART with reg-shift 2."""
 
     powers_off = False
 
     def command(self, kernel, report=None):
-        # QEMU gives the RAM above 4 GiB only from 1.5 GiB on, and it lies elsewhere than the tree says.
-        self.tree = os.path.join(TOP, 'build', 'test-cards', 'icicle.dtb')
-        os.makedirs(os.path.dirname(self.tree), exist_ok=True)
-        name = 'microchip/mpfs-icicle-kit.dtb'
-        with open(self.tree, 'wb') as stream:
-            stream.write(firmware.linux_trees([name])[name])
-        subprocess.run(['fdtput', '-r', self.tree, '/memory@1040000000'], check=True)
-        return ['/usr/bin/env', 'qemu-system-riscv64', '-M', 'microchip-icicle-kit', '-m', '2G', '-smp', '5',
-                '-display', 'none', '-monitor', 'none', '-nic', 'none', '-serial', 'null', '-serial', 'stdio',
-                '-kernel', kernel or os.path.join(TOP, 'build', 'Image'),
-                '-initrd', os.path.join(TOP, 'build', 'initramfs.cpio'), '-dtb', self.tree,
-                '-append', 'console=ttyS1']
+        return icicle_command(kernel, ['-initrd', os.path.join(TOP, 'build', 'initramfs.cpio')])
 
 
 ICICLE = [

@@ -1,11 +1,13 @@
 """SD cards: each board's image against what its firmware wants, and the whole chain where QEMU has the board."""
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 
 import harness
+import test_boards
 from harness import TOP, Result, Test
 from terminal import TerminalTest, command
 
@@ -91,6 +93,7 @@ class ChainTest(TerminalTest):
             command('echo from the card >/root/note; sync; cat /root/note', r'^from the card$'),
         ], linux=False, seconds=200, needs=self.missing)
         self.machine = machine
+        self.card = card_path(machine)
         self.powers_off = machine == 'virt'
 
     def missing(self):
@@ -117,7 +120,7 @@ class ChainTest(TerminalTest):
         first = board.boot_first + boards.BOOT_BYTES // boards.SECTOR
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'root')
-            with open(card_path(self.machine), 'rb') as card, open(path, 'wb') as root:
+            with open(self.card, 'rb') as card, open(path, 'wb') as root:
                 card.seek(first * boards.SECTOR)
                 root.write(card.read())
             checks = [subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -129,6 +132,20 @@ class ChainTest(TerminalTest):
         if 'from the card' not in checks[2].stdout:
             wrong += ['  /root/note expected; debugfs said: ' + harness.shown(checks[2].stdout)]
         return wrong
+
+
+class IcicleCardTest(ChainTest):
+    """PolarFire's machine, without firmware of its own, finds its root on virt's card behind Cadence's host."""
+
+    def __init__(self):
+        super().__init__('virt')
+        self.name, self.card = 'card-boot-icicle', card_path('icicle')
+        self.powers_off, self.needs = False, None
+
+    def command(self, kernel, report=None):
+        shutil.copy(card_path(self.machine), self.card)
+        return test_boards.icicle_command(kernel, ['-drive', f'if=sd,file={self.card},format=raw'],
+                                          ' root=/dev/mmcblk0p2 rootwait rw')
 
 
 class SdTest(Test):
@@ -177,4 +194,5 @@ TESTS = [CardTest(board) for board in sorted(boards.BOARDS)] + [
            output=hashlib.md5(bytes(1 << 20)).hexdigest().encode() + b'\n', after=zeros_written),
     ChainTest('virt'),
     ChainTest('sifive_u'),
+    IcicleCardTest(),
 ]
