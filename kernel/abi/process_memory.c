@@ -107,13 +107,13 @@ static ssize_t transfer(s32 pid, vaddr_t local, u64 local_count, vaddr_t remote,
 	first = ours.segments;
 	/* Addresses of the other side are looked at one by one, and are no error before their turn. */
 	result = segments_in_unchecked(&theirs, remote_few, remote, remote_count);
-	if (!result && ours.left) {
+	if (!result) {
 		other.segments = theirs.segments;
 		other.count = theirs.count;
-		result = transfer_with(pid, &ours, &other);
+		if (ours.left)
+			result = transfer_with(pid, &ours, &other);
+		segments_free(other.segments, remote_few);
 	}
-	if (theirs.segments)
-		segments_free(theirs.segments, remote_few);
 	segments_free(first, few);
 	return result;
 }

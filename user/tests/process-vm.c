@@ -100,10 +100,28 @@ static void test_permission(void)
 	CHECK_EQ(run_child(other_user, NULL), 0);
 }
 
+/* A vector that cannot be read, after one that could: nothing of the first call is used again. */
+static void test_bad_vector(void)
+{
+	enum { MANY = 40 };
+	char byte[MANY];
+	struct iovec local = { byte, MANY }, remote[MANY];
+	for (int i = 0; i < MANY; i++)
+		remote[i] = (struct iovec){ area + i, 1 };
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(process_vm_readv(getpid(), &local, 1, remote, MANY, 0), MANY);
+		CHECK_ERRNO(process_vm_readv(getpid(), &local, 1, (struct iovec *)8, MANY, 0),
+			    EFAULT);
+		CHECK_ERRNO(process_vm_writev(getpid(), &local, 1, (struct iovec *)8, 1, 0),
+			    EFAULT);
+	}
+}
+
 static const struct check_case cases[] = {
 	{ "transfer", test_transfer },
 	{ "errors", test_errors },
 	{ "permission", test_permission },
+	{ "bad-vector", test_bad_vector },
 };
 
 CHECK_MAIN(cases)
