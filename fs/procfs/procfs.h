@@ -11,6 +11,7 @@
  *   disks.c     /proc/partitions, diskstats
  *   sysvipc.c   /proc/sysvipc/shm, sem
  *   net.c       /proc/net/…
+ *   sysrq.c     /proc/sysrq-trigger
  */
 #include <fs/file.h>
 #include <fs/text.h>
@@ -93,6 +94,8 @@ void proc_show_smaps(struct text *text, const struct proc_subject *subject);
 /* disks.c */
 void proc_show_partitions(struct text *text, const struct proc_subject *subject);
 void proc_show_diskstats(struct text *text, const struct proc_subject *subject);
+/* sysrq.c: does what the first letter says; -EIO: it is s, and something could not be written. */
+int proc_store_sysrq(const struct proc_subject *subject, const char *value);
 /* system.c */
 void proc_show_mountstats(struct text *text, const struct proc_subject *subject);
 void proc_show_mounts(struct text *text, const struct proc_subject *subject);

@@ -251,6 +251,7 @@ const struct proc_entry proc_root_entries[] = {
 	{ .name = "partitions", .mode = S_IFREG | 0444, .show = proc_show_partitions },
 	{ .name = "diskstats", .mode = S_IFREG | 0444, .show = proc_show_diskstats },
 	{ .name = "devices", .mode = S_IFREG | 0444, .show = show_devices },
+	{ .name = "sysrq-trigger", .mode = S_IFREG | 0200, .store = proc_store_sysrq },
 	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries },
 	{ .name = "selene", .mode = S_IFDIR | 0555, .children = proc_selene_entries },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries },

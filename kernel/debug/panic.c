@@ -42,11 +42,13 @@ void backtrace_print(const struct trap_frame *frame)
 
 	log_error("backtrace:");
 	for (unsigned i = 0; i < count; i++) {
+		/* A call that does not return may be the last of its function: look before its end. */
+		unsigned back = !frame || i;
 		size_t offset;
-		const char *name = symbol_lookup(pcs[i], &offset);
+		const char *name = symbol_lookup(pcs[i] - back, &offset);
 
 		log_error("  %016lx %s+0x%zx", (unsigned long)pcs[i], name ? name : "(text)",
-			  offset);
+			  offset + back);
 	}
 }
 

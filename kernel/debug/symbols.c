@@ -1,15 +1,7 @@
-/*
- * Names of the kernel's functions. scripts/symbols makes the tables out of the linked kernel and
- * links it again with them; in the first link there are none. Sorted by offset from _text.
- */
 #include <debug/panic.h>
+#include <debug/symbols.h>
 
 extern const char _text[], _etext[];
-
-__attribute__((weak)) const u32 kernel_symbol_count = 0;
-__attribute__((weak)) const u32 kernel_symbol_offsets[1] = { 0 };
-__attribute__((weak)) const u32 kernel_symbol_name_offsets[1] = { 0 };
-__attribute__((weak)) const char kernel_symbol_names[1] = { 0 };
 
 const char *symbol_lookup(vaddr_t pc, size_t *offset)
 {

@@ -76,8 +76,13 @@ NO_INIT = root_make(lambda root: root.file('readme', b'no init here\n'))
 NOT_EXECUTABLE = root_make(lambda root: root.file('init', b'\x7fELF', 0o644))
 NOT_A_PROGRAM = root_make(lambda root: root.file('init', b'\x7fELF' + bytes(100), 0o755))
 CUT = root_make(lambda root: root.file('init', b'x' * 5000, 0o755))[:3000]
+# Its backtrace has names: the table of the second link is the one that is read.
+CRASH = Test('panic-backtrace', ['/bin/busybox', 'sh', '-c', 'echo c >/proc/sysrq-trigger'], status=125,
+             errors=re.compile(r'panic: sysrq(?s:.*)proc_store_sysrq\+0x(?s:.*)syscall_dispatch\+0x'),
+             seconds=40, audit=False, linux=False)
 
 TESTS = [
+    CRASH,
     bad('no-initrd', ['--initrd', 'none'], 'initramfs|initrd'),
     bad('init-missing', ['--initrd', file_make('no-init', NO_INIT)], '/init'),
     bad('init-not-executable', ['--initrd', file_make('no-x', NOT_EXECUTABLE)], '/init'),
