@@ -16,6 +16,7 @@ struct signal_context {
 /* What is reserved is not written, but where it tells that no further extension's state follows. */
 struct signal_frame {
 	struct signal_info info;
+	u8 info_rest[SIGNAL_INFO_SIZE - sizeof(struct signal_info)];
 	struct {
 		struct signal_context head;
 		u8 mask_reserved[120], padding[8];
@@ -28,9 +29,19 @@ struct signal_frame {
 		} machine;
 	} context;
 };
-enum { END_SIZE = 3 * sizeof(u32) };
+enum {
+	END_SIZE = 3 * sizeof(u32),
+	FPU_SIZE = sizeof(struct signal_frame) -
+		   offsetof(struct signal_frame, context.machine.fpu), /* and what follows it */
+};
 
-static_assert(sizeof(struct signal_info) == 128, "siginfo_t");
+/* What comes before the reserved part, to be copied in one piece. */
+struct signal_frame_head {
+	struct signal_info info;
+	u8 info_rest[SIGNAL_INFO_SIZE - sizeof(struct signal_info)];
+	struct signal_context context;
+};
+
 static_assert(offsetof(struct signal_frame, context.head.mask) == 128 + 40, "uc_sigmask");
 static_assert(offsetof(struct signal_frame, context.machine) == 128 + 176, "uc_mcontext");
 static_assert(sizeof(struct signal_frame) == 128 + 960, "sigcontext: 256 + 528 bytes");
@@ -49,24 +60,24 @@ static int push_machine(vaddr_t where, const struct trap_frame *frame)
 		     sizeof(frame->registers)))
 		return -EFAULT;
 	if (!arch->fpu_used)
-		return user_clear(fpu, sizeof(arch->fpu) + sizeof(fcsr));
-	if (copy_out(fpu, arch->fpu, sizeof(arch->fpu)))
+		return user_clear(fpu, FPU_SIZE);
+	if (copy_out(fpu, arch->fpu, sizeof(arch->fpu)) ||
+	    copy_out(FIELD(where, context.machine.fcsr), &fcsr, sizeof(fcsr)))
 		return -EFAULT;
-	return copy_out(FIELD(where, context.machine.fcsr), &fcsr, sizeof(fcsr));
+	return user_clear(FIELD(where, context.machine.end), END_SIZE);
 }
 
 int signal_frame_push(struct trap_frame *frame, const struct signal_info *info, u64 mask,
 		      const struct signal_stack *stack, vaddr_t handler, vaddr_t stack_top)
 {
-	const struct signal_context context = { .stack = *stack, .mask = mask };
+	const struct signal_frame_head head = { .info = *info,
+						.context = { .stack = *stack, .mask = mask } };
 	vaddr_t where = ALIGN_DOWN(stack_top - sizeof(struct signal_frame), 16);
 	unsigned long *registers = frame->registers;
 
 	if (stack_top < sizeof(struct signal_frame))
 		return -EFAULT;
-	if (copy_out(where, info, sizeof(*info)) ||
-	    copy_out(FIELD(where, context.head), &context, sizeof(context)) ||
-	    push_machine(where, frame) || user_clear(FIELD(where, context.machine.end), END_SIZE))
+	if (copy_out(where, &head, sizeof(head)) || push_machine(where, frame))
 		return -EFAULT;
 	registers[REGISTER_PC] = handler;
 	registers[REGISTER_SP] = where;

@@ -3,7 +3,7 @@
 #include <arch/thread.h>
 #include <sched/lock.h>
 
-extern const char vdso_image_start[], vdso_image_end[];
+extern const char vdso_image_start[] __aligned_to(8), vdso_image_end[];
 
 /* A page of its own: programs see all of it. */
 static union {

@@ -16,8 +16,10 @@ SYSCALL_2(sys_pidfd_open, pid, flags)
 /* As rt_sigqueueinfo(2): only to oneself may a program pretend that the kernel or kill(2) sent it. */
 static int info_in(struct signal_info *info, vaddr_t from, int signo, const struct file *file)
 {
-	if (copy_in(info, from, sizeof(*info)))
-		return -EFAULT;
+	int error = signal_info_in(info, from);
+
+	if (error)
+		return error;
 	if (info->signo != signo)
 		return -EINVAL;
 	if (pidfd_process(file) != process_current() && (info->code >= 0 || info->code == SI_TKILL))

@@ -154,7 +154,7 @@ static long tell(const struct request *request, struct tracee *tracee, unsigned 
 	tree_unlock(state);
 	switch (request->number) {
 	case PTRACE_GETSIGINFO:
-		return with_info ? copy_out(request->data, &info, sizeof(info)) : -EINVAL;
+		return with_info ? signal_info_out(request->data, &info) : -EINVAL;
 	case PTRACE_GET_SYSCALL_INFO:
 		if (copy_out(request->data, &call, MIN(size, request->address)))
 			return -EFAULT;
@@ -202,6 +202,7 @@ static long set(const struct request *request)
 {
 	struct signal_info info;
 	u64 mask;
+	int error;
 
 	if (request->number == PTRACE_SETSIGMASK) {
 		if (request->address != sizeof(mask))
@@ -209,7 +210,8 @@ static long set(const struct request *request)
 		return copy_in(&mask, request->data, sizeof(mask)) ? -EFAULT
 								   : set_mask(request, mask);
 	}
-	return copy_in(&info, request->data, sizeof(info)) ? -EFAULT : set_info(request, &info);
+	error = signal_info_in(&info, request->data);
+	return error ? error : set_info(request, &info);
 }
 
 /* @vector: struct iovec of the tracer. */

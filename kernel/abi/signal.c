@@ -42,8 +42,10 @@ SYSCALL_3(sys_tgkill, pid, tid, signo)
 /* sigqueue(3): only to oneself may a program pretend that the kernel or kill(2) sent it. */
 static int queue_info_in(struct signal_info *info, vaddr_t from, int signo, s32 target)
 {
-	if (copy_in(info, from, sizeof(*info)))
-		return -EFAULT;
+	int error = signal_info_in(info, from);
+
+	if (error)
+		return error;
 	info->signo = signo;
 	if ((info->code >= 0 || info->code == SI_TKILL) && target != process_current()->id->number)
 		return -EPERM;
@@ -164,7 +166,7 @@ SYSCALL_4(sys_rt_sigtimedwait, user_set, user_info, timeout, size)
 		deadline = time_now() + ns;
 	}
 	result = wait_for_signal(set, &info, deadline);
-	if (result > 0 && user_info && copy_out(user_info, &info, sizeof(info)))
+	if (result > 0 && user_info && signal_info_out(user_info, &info))
 		return -EFAULT;
 	return result;
 }

@@ -81,7 +81,10 @@ enum { /* sa_flags */
 };
 #define SA_RESETHAND 0x80000000u
 
-/* siginfo_t, 128 bytes, as user programs see it. */
+/*
+ * What Linux ever wrote of a siginfo_t. Programs see 128 bytes (SIGNAL_INFO_SIZE), the rest of them 0:
+ * signal_info_out().
+ */
 struct signal_info {
 	s32 signo, error, code, padding;
 	union {
@@ -107,9 +110,11 @@ struct signal_info {
 			s64 band;
 			s32 fd;
 		} poll;
-		u8 bytes[112];
+		u8 bytes[32];
 	};
 };
+enum { SIGNAL_INFO_SIZE = 128 };
+static_assert(sizeof(struct signal_info) == 48, "as Linux's kernel_siginfo");
 
 struct signal_stack { /* stack_t */
 	u64 sp;
@@ -152,6 +157,12 @@ static inline bool signal_number_valid(int signo)
 void signal_force_fault(int signo, int code, vaddr_t address);
 /* A signal that interrupts sleeps of the current thread is pending. */
 bool signal_pending(void);
+/*
+ * A siginfo_t from, and to, user memory. -EFAULT; -E2BIG: of a kind that is not known and more than
+ * a struct signal_info.
+ */
+int signal_info_in(struct signal_info *info, vaddr_t from);
+int signal_info_out(vaddr_t to, const struct signal_info *info);
 /* Address of the signal-return trampoline in the current space's vDSO. */
 vaddr_t signal_trampoline(void);
 /* For ttys: is @signo blocked or ignored by the current thread? */

@@ -109,24 +109,40 @@ int signal_get_action(int signo, struct signal_action *action)
 	return 0;
 }
 
+static bool action_equal(const struct signal_action *one, const struct signal_action *other)
+{
+	return one->handler == other->handler && one->flags == other->flags &&
+	       one->mask == other->mask;
+}
+
 int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old)
 {
 	struct process *process = process_current();
-	struct signal_action *action;
+	struct signal_actions *actions = process->actions;
+	struct signal_action action = {
+		.handler = new->handler,
+		.flags = new->flags &(SIGNAL_FLAGS_KNOWN | SA_RESETHAND),
+		.mask = new->mask & ~SIGNALS_UNBLOCKABLE,
+	};
+	struct signal_action *at, former;
 	unsigned long state;
 
 	if (!signal_number_valid(signo) || SIGNALS_UNBLOCKABLE & SIGNAL_BIT(signo))
 		return -EINVAL;
-	action = &process->actions->actions[signo - 1];
-	state = signal_lock(process);
+	at = &actions->actions[signo - 1];
+	/* Start-up code sets many actions to what they are: nothing to lock, none more to copy at fork. */
+	if (!actions_are_shared(process) && action_equal(at, &action)) {
+		former = action;
+	} else {
+		state = signal_lock(process);
+		former = *at;
+		*at = action;
+		actions->set |= SIGNAL_BIT(signo);
+		signal_unlock(process, state);
+	}
 	if (old)
-		*old = *action;
-	*action = *new;
-	process->actions->set |= SIGNAL_BIT(signo);
-	action->flags &= SIGNAL_FLAGS_KNOWN | SA_RESETHAND;
-	action->mask &= ~SIGNALS_UNBLOCKABLE;
-	signal_unlock(process, state);
-	if (is_ignoring(signo, new))
+		*old = former;
+	if (is_ignoring(signo, &action))
 		discard_pending(signo);
 	return 0;
 }

@@ -66,32 +66,51 @@ static void report_fault(const struct trap_frame *frame, const struct signal_inf
 static int take_locked(struct process *process, struct signal_info *info)
 {
 	struct user_thread *user = thread_current()->user;
-	int signo = signal_dequeue_locked(process, &user->pending, ~user->blocked, info);
+	u64 wanted = ~user->blocked;
 
-	return signo ? signo
-		     : signal_dequeue_locked(process, &process->pending, ~user->blocked, info);
+	if (user->pending.set & wanted)
+		return signal_dequeue_locked(process, &user->pending, wanted, info);
+	return signal_dequeue_locked(process, &process->pending, wanted, info);
 }
 
-/* Its action, which SA_RESETHAND makes the default one from here on. */
-static struct signal_action action_of(struct process *process, int signo)
+/* Its action, which SA_RESETHAND makes the default one from here on. Signal lock held. */
+static void take_action_locked(struct process *process, int signo, struct signal_action *action)
 {
-	unsigned long state = signal_lock(process);
-	struct signal_action *at = &process->actions->actions[signo - 1], action = *at;
+	struct signal_action *at = &process->actions->actions[signo - 1];
 
-	if (action.handler > SIG_IGN && action.flags & SA_RESETHAND)
+	*action = *at;
+	if (action->handler > SIG_IGN && action->flags & SA_RESETHAND)
 		at->handler = SIG_DFL;
-	signal_unlock(process, state);
-	return action;
 }
 
-/* Stops, the tracer's wishes, and the next signal: its number, or 0. *@again: look once more. */
-static int next_signal(struct signal_info *info, u32 *continue_count, bool *again)
+/* The tracer sees the signal first: which one is to be delivered, or 0, and its action. */
+static int show_tracer(int signo, struct signal_info *info, struct signal_action *action)
+{
+	struct process *process = process_current();
+	unsigned long state;
+
+	signo = trace_signal(signo, info);
+	if (!signo)
+		return 0;
+	state = signal_lock(process);
+	take_action_locked(process, signo, action);
+	signal_unlock(process, state);
+	return signo;
+}
+
+/*
+ * Stops, the tracer's wishes, and the next signal: its number and *@action, or 0. *@again: look once
+ * more.
+ */
+static int next_signal(struct signal_info *info, struct signal_action *action, u32 *continue_count,
+		       bool *again)
 {
 	struct process *process = process_current();
 	struct user_thread *user = thread_current()->user;
 	unsigned long state = signal_lock(process);
 	bool trap = trace_trap_pending_locked(user);
 	bool stop = trace_stops_with_process(process, user);
+	bool traced = user->trace;
 	int signo = 0;
 
 	*continue_count = process->continue_count;
@@ -99,6 +118,8 @@ static int next_signal(struct signal_info *info, u32 *continue_count, bool *agai
 		signo = take_locked(process, info);
 		if (!signo)
 			signal_update_work_locked();
+		else if (!traced)
+			take_action_locked(process, signo, action);
 	}
 	signal_unlock(process, state);
 	*again = stop || trap || signo;
@@ -106,7 +127,7 @@ static int next_signal(struct signal_info *info, u32 *continue_count, bool *agai
 		signal_stop_sleep();
 	else if (trap)
 		trace_trap();
-	return signo ? trace_signal(signo, info) : 0;
+	return signo && traced ? show_tracer(signo, info, action) : signo;
 }
 
 /*
@@ -122,13 +143,10 @@ static int next_handled(const struct trap_frame *frame, struct signal_info *info
 	u32 count;
 
 	while (again) {
-		int signo = next_signal(info, &count, &again);
+		int signo = next_signal(info, action, &count, &again);
 
-		if (signo) {
-			*action = action_of(process, signo);
-			if (action->handler > SIG_IGN)
-				return signo;
-		}
+		if (signo && action->handler > SIG_IGN)
+			return signo;
 		if (thread_interrupted(WAIT_KILLABLE))
 			return 0;
 		if (!signo || action->handler == SIG_IGN || SIGNALS_IGNORED & SIGNAL_BIT(signo))
@@ -256,9 +274,12 @@ static void handle_signals(struct trap_frame *frame)
 
 	trace_late_leave();
 	restart = restart_begin(frame);
+	/* The mask that the handler runs with says whether there is more to take. */
 	while (next_handled(frame, &info, &action)) {
 		restart_decide(frame, &restart, &action);
 		run_handler(frame, &info, &action);
+		if (!(atomic32_read(&thread->work) & WORK_SIGNAL))
+			break;
 	}
 	if (atomic32_read(&thread->work) & WORK_EXIT)
 		return;

@@ -62,8 +62,12 @@ static bool is_fatal(struct process *process, struct user_thread *user, int sign
 
 void signal_interrupt_locked(struct user_thread *user)
 {
-	thread_add_work(user->thread, WORK_SIGNAL);
-	thread_wake(user->thread, WAKE_SIGNAL);
+	struct thread *thread = user->thread;
+
+	thread_add_work(thread, WORK_SIGNAL);
+	/* Interrupts are off: what the current thread's state is, it stays. */
+	if (thread != thread_current() || READ_ONCE(thread->state) != THREAD_RUNNING)
+		thread_wake(thread, WAKE_SIGNAL);
 }
 
 static struct user_thread *choose_locked(struct process *process, int signo)
