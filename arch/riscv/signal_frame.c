@@ -1,5 +1,6 @@
 /* Signal frames in Linux riscv64's layout: struct rt_sigframe with siginfo_t and ucontext_t. */
 #include "hart.h"
+#include <arch/mmu.h>
 #include <arch/thread.h>
 #include <arch/user.h>
 #include <lib/errno.h>
@@ -30,9 +31,11 @@ struct signal_frame {
 	} context;
 };
 enum {
-	END_SIZE = 3 * sizeof(u32),
-	FPU_SIZE = sizeof(struct signal_frame) -
-		   offsetof(struct signal_frame, context.machine.fpu), /* and what follows it */
+	FPU_SIZE = 33 * sizeof(u64), /* the registers, fcsr and a reserved word */
+	/* Words: what tells the end is misaligned, and a reserved word before it. */
+	END_SIZE = 2 * sizeof(u64),
+	CLEAR_SIZE =
+		sizeof(struct signal_frame) - offsetof(struct signal_frame, context.machine.fpu),
 };
 
 /* What comes before the reserved part, to be copied in one piece. */
@@ -46,25 +49,30 @@ static_assert(offsetof(struct signal_frame, context.head.mask) == 128 + 40, "uc_
 static_assert(offsetof(struct signal_frame, context.machine) == 128 + 176, "uc_mcontext");
 static_assert(sizeof(struct signal_frame) == 128 + 960, "sigcontext: 256 + 528 bytes");
 
+static_assert(offsetof(struct arch_thread, fcsr_rest) + sizeof(u32) ==
+		      offsetof(struct arch_thread, fpu) + FPU_SIZE,
+	      "as in the frame");
+
 #define FIELD(where, name) ((where) + offsetof(struct signal_frame, name))
+
+/* user_copy.S: 1 or 0; −1: fault. @state is below USER_END. */
+int user_fpu_is_zero(const u64 *state);
 
 /* What of the context a program may read: its machine state. An FPU that was never used holds zeros. */
 static int push_machine(vaddr_t where, const struct trap_frame *frame)
 {
 	const struct arch_thread *arch = &thread_current()->arch;
 	vaddr_t fpu = FIELD(where, context.machine.fpu);
-	const u64 fcsr = arch->fcsr; /* with the reserved word after it */
 
-	fpu_sync_current();
 	if (copy_out(FIELD(where, context.machine.registers), frame->registers,
 		     sizeof(frame->registers)))
 		return -EFAULT;
 	if (!arch->fpu_used)
-		return user_clear(fpu, FPU_SIZE);
-	if (copy_out(fpu, arch->fpu, sizeof(arch->fpu)) ||
-	    copy_out(FIELD(where, context.machine.fcsr), &fcsr, sizeof(fcsr)))
+		return user_clear(fpu, CLEAR_SIZE);
+	fpu_sync_current();
+	if (copy_out(fpu, arch->fpu, FPU_SIZE))
 		return -EFAULT;
-	return user_clear(FIELD(where, context.machine.end), END_SIZE);
+	return user_clear(where + sizeof(struct signal_frame) - END_SIZE, END_SIZE);
 }
 
 int signal_frame_push(struct trap_frame *frame, const struct signal_info *info, u64 mask,
@@ -92,28 +100,18 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info, 
 static int pop_fpu(struct trap_frame *frame, vaddr_t where)
 {
 	struct arch_thread *arch = &thread_current()->arch;
-	struct {
-		u64 registers[32], fcsr;
-	} fpu;
-	u64 any = 0;
+	vaddr_t fpu = FIELD(where, context.machine.fpu);
+	int error, unused = arch->fpu_used ? 0 : user_fpu_is_zero((const u64 *)fpu);
 
-	static_assert(offsetof(struct signal_frame, context.machine.fcsr) ==
-			      offsetof(struct signal_frame, context.machine.fpu) + 256,
-		      "the control register follows");
-	if (copy_in(&fpu, FIELD(where, context.machine.fpu), sizeof(fpu)))
-		return -EFAULT;
-	for (unsigned i = 0; i < 32; i += 4)
-		any |= fpu.registers[i] | fpu.registers[i + 1] | fpu.registers[i + 2] |
-		       fpu.registers[i + 3];
-	if (!arch->fpu_used && !any && !(u32)fpu.fcsr)
-		return 0;
-	memcpy(arch->fpu, fpu.registers, sizeof(arch->fpu));
-	arch->fcsr = (u32)fpu.fcsr;
-	arch->fpu_used = true;
+	if (unused)
+		return unused < 0 ? -EFAULT : 0;
+	/* From here on the registers hold nothing: the next instruction that needs them loads them. */
 	arch->fpu_cpu = -1;
-	/* Off: the next instruction that needs the registers loads them. */
 	frame->status &= ~(unsigned long)SSTATUS_FS;
-	return 0;
+	arch->fpu_used = true;
+	error = copy_in(arch->fpu, fpu, FPU_SIZE);
+	arch->fcsr_rest = 0;
+	return error;
 }
 
 int signal_frame_pop(struct trap_frame *frame, u64 *mask, struct signal_stack *stack)
@@ -121,7 +119,8 @@ int signal_frame_pop(struct trap_frame *frame, u64 *mask, struct signal_stack *s
 	vaddr_t where = trap_stack(frame);
 	struct signal_context context;
 
-	if (where & 15 || copy_in(&context, FIELD(where, context.head), sizeof(context)) ||
+	if (where & 15 || where > USER_END - sizeof(struct signal_frame) ||
+	    copy_in(&context, FIELD(where, context.head), sizeof(context)) ||
 	    copy_in(frame->registers, FIELD(where, context.machine.registers),
 		    sizeof(frame->registers)) ||
 	    pop_fpu(frame, where))

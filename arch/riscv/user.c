@@ -3,6 +3,7 @@
 #include <lib/errno.h>
 
 size_t user_copy(void *to, const void *from, size_t size);
+int user_copy_all(void *to, const void *from, size_t size);
 size_t user_zero(void *to, size_t size);
 ssize_t user_string(char *to, const char *from, size_t size);
 int user_load_word(u32 *value, const u32 *from);
@@ -33,14 +34,14 @@ int copy_in(void *to, vaddr_t from, size_t size)
 {
 	if (!range_valid(from, size))
 		return -EFAULT;
-	return user_copy(to, (const void *)from, size) ? -EFAULT : 0;
+	return user_copy_all(to, (const void *)from, size);
 }
 
 int copy_out(vaddr_t to, const void *from, size_t size)
 {
 	if (!range_valid(to, size))
 		return -EFAULT;
-	return user_copy((void *)to, from, size) ? -EFAULT : 0;
+	return user_copy_all((void *)to, from, size);
 }
 
 int user_clear(vaddr_t to, size_t size)

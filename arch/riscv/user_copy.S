@@ -30,26 +30,27 @@
 	faultable bytes, sd a5, \offset + 56(a0)
 	.endm
 
-	/* size_t user_copy(void *to, const void *from, size_t size): bytes that are left over */
-	.globl	user_copy
+	/*
+	 * size_t user_copy(void *to, const void *from, size_t size): bytes that are left over
+	 * int user_copy_all(void *to, const void *from, size_t size): 0 or −EFAULT
+	 */
+	.globl	user_copy, user_copy_all
 	.balign	8
 user_copy:
-	li	t6, SSTATUS_SUM
+	li	a6, 0
+	j	copy
+user_copy_all:
+	li	a6, -EFAULT
+copy:	li	t6, SSTATUS_SUM
 	csrs	sstatus, t6
-	xor	t0, a0, a1
+	sltiu	t0, a2, 8
+	bnez	t0, bytes
+	or	t0, a0, a1
 	andi	t0, t0, 7
-	bnez	t0, bytes8
-	li	t5, 8
-	bltu	a2, t5, bytes
-head:	andi	t0, a0, 7
-	beqz	t0, blocks
-	faultable done, lbu t1, 0(a1)
-	faultable done, sb t1, 0(a0)
-	addi	a0, a0, 1
-	addi	a1, a1, 1
-	addi	a2, a2, -1
-	j	head
-blocks:	li	t5, 256
+	bnez	t0, unaligned
+blocks:	li	t5, 64
+	bltu	a2, t5, words
+	li	t5, 256
 	bltu	a2, t5, 2f
 1:	copy_64	0
 	copy_64	64
@@ -59,22 +60,62 @@ blocks:	li	t5, 256
 	addi	a1, a1, 256
 	addi	a2, a2, -256
 	bgeu	a2, t5, 1b
-2:	li	t5, 64
+	li	t5, 64
 	bltu	a2, t5, words
+2:	li	t5, 64
 1:	copy_64	0
 	addi	a0, a0, 64
 	addi	a1, a1, 64
 	addi	a2, a2, -64
 	bgeu	a2, t5, 1b
-words:	li	t5, 8
-	bltu	a2, t5, bytes
-1:	faultable bytes, ld t0, 0(a1)
+	/* Fewer than 64: each bit of the size stands for as many bytes. */
+words:	andi	t0, a2, 32
+	beqz	t0, 1f
+	faultable bytes, ld t0, 0(a1)
+	faultable bytes, ld t1, 8(a1)
+	faultable bytes, ld t2, 16(a1)
+	faultable bytes, ld t3, 24(a1)
+	faultable bytes, sd t0, 0(a0)
+	faultable bytes, sd t1, 8(a0)
+	faultable bytes, sd t2, 16(a0)
+	faultable bytes, sd t3, 24(a0)
+	addi	a0, a0, 32
+	addi	a1, a1, 32
+	addi	a2, a2, -32
+1:	andi	t0, a2, 16
+	beqz	t0, 1f
+	faultable bytes, ld t0, 0(a1)
+	faultable bytes, ld t1, 8(a1)
+	faultable bytes, sd t0, 0(a0)
+	faultable bytes, sd t1, 8(a0)
+	addi	a0, a0, 16
+	addi	a1, a1, 16
+	addi	a2, a2, -16
+1:	andi	t0, a2, 8
+	beqz	t0, bytes
+	faultable bytes, ld t0, 0(a1)
 	faultable bytes, sd t0, 0(a0)
 	addi	a0, a0, 8
 	addi	a1, a1, 8
 	addi	a2, a2, -8
-	bgeu	a2, t5, 1b
-	j	bytes
+	bnez	a2, bytes
+	csrc	sstatus, t6
+	mv	a0, a2
+	ret
+
+	/* At least 8 bytes. */
+unaligned:
+	xor	t0, a0, a1
+	andi	t0, t0, 7
+	bnez	t0, bytes8
+1:	andi	t0, a0, 7
+	beqz	t0, blocks
+	faultable done, lbu t1, 0(a1)
+	faultable done, sb t1, 0(a0)
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	addi	a2, a2, -1
+	j	1b
 
 bytes8:	li	t5, 8
 	bltu	a2, t5, bytes
@@ -108,7 +149,10 @@ bytes:	beqz	a2, done
 	bnez	a2, 1b
 done:	csrc	sstatus, t6
 	mv	a0, a2
-	ret
+	beqz	a2, 1f
+	beqz	a6, 1f
+	mv	a0, a6
+1:	ret
 
 	/* size_t user_zero(void *to, size_t size): bytes that are left over */
 	.globl	user_zero
@@ -139,6 +183,26 @@ user_zero:
 	j	5b
 4:	csrc	sstatus, t6
 	mv	a0, a1
+	ret
+
+	/*
+	 * int user_fpu_is_zero(const u64 *state): 1 or 0, −1: fault. The 32 registers and the control
+	 * register: three rounds of 11 words.
+	 */
+	.globl	user_fpu_is_zero
+user_fpu_is_zero:
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+	addi	t5, a0, 33 * 8
+	li	a1, 0
+1:	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+	faultable user_fault, ld t0, 8 * \n(a0)
+	or	a1, a1, t0
+	.endr
+	addi	a0, a0, 11 * 8
+	bne	a0, t5, 1b
+	csrc	sstatus, t6
+	seqz	a0, a1
 	ret
 
 	/*

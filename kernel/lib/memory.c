@@ -42,6 +42,17 @@ static size_t copy_words(u8 *to, const u8 *from, size_t size)
 		out[6] = g;
 		out[7] = h;
 	}
+	if (size - at >= 4 * WORD) {
+		word *out = (word *)(to + at);
+		const word *in = (const word *)(from + at);
+		word a = in[0], b = in[1], c = in[2], d = in[3];
+
+		out[0] = a;
+		out[1] = b;
+		out[2] = c;
+		out[3] = d;
+		at += 4 * WORD;
+	}
 	for (; size - at >= WORD; at += WORD)
 		*(word *)(to + at) = *(const word *)(from + at);
 	return at;

@@ -69,7 +69,7 @@ static bool is_ignoring(int signo, const struct signal_action *action)
 }
 
 /* POSIX 2.4.3: what is pending and now ignored is thrown away, blocked or not. */
-static void discard_pending(int signo)
+static __noinline void discard_pending(int signo)
 {
 	struct process *process = process_current();
 	unsigned long state = tree_lock();
@@ -92,20 +92,34 @@ static bool actions_are_shared(const struct process *process)
 	       read_acquire(&process->thread_count) > 1;
 }
 
+/* One's own, in one step where others may change it too. @new may be NULL. */
+static __noinline void exchange_locked(int signo, const struct signal_action *new,
+				       struct signal_action *old)
+{
+	struct process *process = process_current();
+	struct signal_actions *actions = process->actions;
+	unsigned long state = signal_lock(process);
+	struct signal_action *at = &actions->actions[signo - 1], former = *at;
+
+	if (new) {
+		*at = *new;
+		actions->set |= SIGNAL_BIT(signo);
+	}
+	signal_unlock(process, state);
+	if (old)
+		*old = former;
+}
+
 int signal_get_action(int signo, struct signal_action *action)
 {
 	struct process *process = process_current();
-	unsigned long state;
 
 	if (!signal_number_valid(signo))
 		return -EINVAL;
-	if (!actions_are_shared(process)) {
+	if (actions_are_shared(process))
+		exchange_locked(signo, NULL, action);
+	else
 		*action = process->actions->actions[signo - 1];
-		return 0;
-	}
-	state = signal_lock(process);
-	*action = process->actions->actions[signo - 1];
-	signal_unlock(process, state);
 	return 0;
 }
 
@@ -115,34 +129,21 @@ static bool action_equal(const struct signal_action *one, const struct signal_ac
 	       one->mask == other->mask;
 }
 
-int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old)
+int signal_set_action(int signo, struct signal_action *new, struct signal_action *old)
 {
 	struct process *process = process_current();
-	struct signal_actions *actions = process->actions;
-	struct signal_action action = {
-		.handler = new->handler,
-		.flags = new->flags &(SIGNAL_FLAGS_KNOWN | SA_RESETHAND),
-		.mask = new->mask & ~SIGNALS_UNBLOCKABLE,
-	};
-	struct signal_action *at, former;
-	unsigned long state;
 
 	if (!signal_number_valid(signo) || SIGNALS_UNBLOCKABLE & SIGNAL_BIT(signo))
 		return -EINVAL;
-	at = &actions->actions[signo - 1];
-	/* Start-up code sets many actions to what they are: nothing to lock, none more to copy at fork. */
-	if (!actions_are_shared(process) && action_equal(at, &action)) {
-		former = action;
-	} else {
-		state = signal_lock(process);
-		former = *at;
-		*at = action;
-		actions->set |= SIGNAL_BIT(signo);
-		signal_unlock(process, state);
-	}
-	if (old)
-		*old = former;
-	if (is_ignoring(signo, &action))
+	new->flags &= SIGNAL_FLAGS_KNOWN | SA_RESETHAND;
+	new->mask &= ~SIGNALS_UNBLOCKABLE;
+	/* Start-up code sets many to what they are: no lock for that, and no more to copy at fork. */
+	if (actions_are_shared(process) ||
+	    !action_equal(new, &process->actions->actions[signo - 1]))
+		exchange_locked(signo, new, old);
+	else if (old)
+		*old = *new;
+	if (is_ignoring(signo, new))
 		discard_pending(signo);
 	return 0;
 }

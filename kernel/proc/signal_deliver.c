@@ -84,7 +84,7 @@ static void take_action_locked(struct process *process, int signo, struct signal
 }
 
 /* The tracer sees the signal first: which one is to be delivered, or 0, and its action. */
-static int show_tracer(int signo, struct signal_info *info, struct signal_action *action)
+static __noinline int show_tracer(int signo, struct signal_info *info, struct signal_action *action)
 {
 	struct process *process = process_current();
 	unsigned long state;
@@ -130,6 +130,22 @@ static int next_signal(struct signal_info *info, struct signal_action *action, u
 	return signo && traced ? show_tracer(signo, info, action) : signo;
 }
 
+/* What becomes of @signo without a handler: nothing, a stop, or the end. @count: as it was taken. */
+static __noinline void act_by_default(const struct trap_frame *frame,
+				      const struct signal_info *info, int signo, u32 count)
+{
+	if (SIGNALS_IGNORED & SIGNAL_BIT(signo))
+		return;
+	if (process_current() == process_init && thread_current()->user->fault_signal != signo)
+		return;
+	if (SIGNALS_STOP & SIGNAL_BIT(signo)) {
+		signal_stop_begin(signo, count);
+		return;
+	}
+	report_fault(frame, info);
+	process_exit_group(signo);
+}
+
 /*
  * Take what is pending until a handler is to run: its signal number, or 0. Default actions happen
  * here.
@@ -137,8 +153,6 @@ static int next_signal(struct signal_info *info, struct signal_action *action, u
 static int next_handled(const struct trap_frame *frame, struct signal_info *info,
 			struct signal_action *action)
 {
-	struct process *process = process_current();
-	struct user_thread *user = thread_current()->user;
 	bool again = true;
 	u32 count;
 
@@ -149,16 +163,8 @@ static int next_handled(const struct trap_frame *frame, struct signal_info *info
 			return signo;
 		if (thread_interrupted(WAIT_KILLABLE))
 			return 0;
-		if (!signo || action->handler == SIG_IGN || SIGNALS_IGNORED & SIGNAL_BIT(signo))
-			continue;
-		if (process == process_init && user->fault_signal != signo)
-			continue;
-		if (SIGNALS_STOP & SIGNAL_BIT(signo)) {
-			signal_stop_begin(signo, count);
-			continue;
-		}
-		report_fault(frame, info);
-		process_exit_group(signo);
+		if (signo && action->handler == SIG_DFL)
+			act_by_default(frame, info, signo, count);
 	}
 	return 0;
 }
@@ -177,6 +183,17 @@ static u64 mask_for_frame(struct thread *thread)
 	if (!(atomic32_fetch_and(&thread->work, ~(u32)WORK_RESTORE_MASK) & WORK_RESTORE_MASK))
 		return thread->user->blocked;
 	return thread->user->saved_mask;
+}
+
+/* There is no stack for the handler of @signo: one of SIGSEGV's own could not be told either. */
+static __noinline void fail_handler(int signo, u64 mask)
+{
+	struct signal_action standard = { .handler = SIG_DFL };
+
+	if (signo == SIGSEGV)
+		signal_set_action(SIGSEGV, &standard, NULL);
+	signal_set_blocked(mask);
+	signal_force_fault(SIGSEGV, SI_KERNEL, 0);
 }
 
 static void run_handler(struct trap_frame *frame, const struct signal_info *info,
@@ -199,12 +216,7 @@ static void run_handler(struct trap_frame *frame, const struct signal_info *info
 	if (!error)
 		error = signal_frame_push(frame, info, mask, &stack, action->handler, top);
 	if (error) {
-		/* Its own handler cannot tell it that there is no stack. */
-		if (info->signo == SIGSEGV)
-			signal_set_action(SIGSEGV, &(struct signal_action){ .handler = SIG_DFL },
-					  NULL);
-		signal_set_blocked(mask);
-		signal_force_fault(SIGSEGV, SI_KERNEL, 0);
+		fail_handler(info->signo, mask);
 		return;
 	}
 	user->fault_signal = 0;
@@ -272,7 +284,8 @@ static void handle_signals(struct trap_frame *frame)
 	struct thread *thread = thread_current();
 	struct restart restart;
 
-	trace_late_leave();
+	if (unlikely(thread->user->trace))
+		trace_late_leave();
 	restart = restart_begin(frame);
 	/* The mask that the handler runs with says whether there is more to take. */
 	while (next_handled(frame, &info, &action)) {

@@ -29,7 +29,7 @@ void signal_update_work_locked(void)
 }
 
 /* What this thread was to take and now blocks goes to another one. */
-static void hand_on(u64 set)
+static __noinline void hand_on(u64 set)
 {
 	struct process *process = process_current();
 	unsigned long state = tree_lock();

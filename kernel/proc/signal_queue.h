@@ -57,9 +57,11 @@ void signal_actions_put(struct signal_actions *actions);
  * exec and CLONE_CLEAR_SIGHAND: handlers become default, what is ignored stays so. @all: that too.
  */
 void signal_actions_reset(struct signal_actions *actions, bool all);
-/* sigaction(2) of the current process; @old may be NULL. -EINVAL. */
+/*
+ * sigaction(2) of the current process; @old may be NULL, @new loses what no action can have. -EINVAL.
+ */
 int signal_get_action(int signo, struct signal_action *action);
-int signal_set_action(int signo, const struct signal_action *new, struct signal_action *old);
+int signal_set_action(int signo, struct signal_action *new, struct signal_action *old);
 
 /* A signal with its information, on one queue at most. */
 struct pending_signal {

@@ -84,15 +84,9 @@ static struct user_thread *choose_locked(struct process *process, int signo)
 /* A stop signal and SIGCONT cancel each other out, even where they are blocked or ignored. */
 static void cancel_opposite_locked(struct process *process, int signo)
 {
+	u64 opposite = signo == SIGCONT ? SIGNALS_STOP : SIGNAL_BIT(SIGCONT);
 	struct user_thread *user;
-	u64 opposite = 0;
 
-	if (SIGNALS_STOP & SIGNAL_BIT(signo))
-		opposite = SIGNAL_BIT(SIGCONT);
-	else if (signo == SIGCONT)
-		opposite = SIGNALS_STOP;
-	if (!opposite)
-		return;
 	signal_flush_locked(process, &process->pending, opposite);
 	process_for_each_thread(user, process)
 		signal_flush_locked(process, &user->pending, opposite);
@@ -104,7 +98,8 @@ static __force_inline bool begin_send_locked(struct process *process, struct use
 {
 	if (process->state != PROCESS_ALIVE || !process->thread_count || process->exiting)
 		return false;
-	cancel_opposite_locked(process, signo);
+	if ((SIGNALS_STOP | SIGNAL_BIT(SIGCONT)) & SIGNAL_BIT(signo))
+		cancel_opposite_locked(process, signo);
 	return !is_ignored(process, user, signo, force);
 }
 

@@ -299,7 +299,7 @@ static int set_foreground(struct spawn_job *job)
 
 static void set_signals(const struct spawn_args *args, u64 inherited)
 {
-	const struct signal_action standard = { .handler = SIG_DFL };
+	struct signal_action standard = { .handler = SIG_DFL };
 
 	for (int signo = 1; signo <= SIGNAL_MAX && args->flags & SPAWN_SETSIGDEF; signo++) {
 		if (args->sigdefault & SIGNAL_BIT(signo))

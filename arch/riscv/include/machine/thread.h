@@ -11,7 +11,8 @@ struct arch_thread {
 	} context; /* while it does not run */
 
 	u64 fpu[32];   /* [own cpu] as of the last save */
-	u32 fcsr;      /* [own cpu] follows fpu[]: entry.S */
+	u32 fcsr;      /* [own cpu] follows fpu[]: fpu.S */
+	u32 fcsr_rest; /* [own cpu] 0, as in a signal frame */
 	s32 fpu_cpu;   /* [own cpu] CPU whose registers held it last; −1: none */
 	bool fpu_used; /* [own cpu] false: FS is Off, registers are 0 */
 };
