@@ -54,6 +54,116 @@ static void test_queue(void)
 	CHECK_EQ(seen.si_pid, getpid());
 }
 
+/*
+ * What a kernel keeps of 128 bytes: of kinds that it knows the fields, the rest comes out as zeros;
+ * of others nothing may be lost.
+ */
+static void test_queue_rest(void)
+{
+	union {
+		siginfo_t info;
+		unsigned char bytes[128];
+	} sent = { 0 }, got;
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sent.bytes[127] = sent.bytes[48] = 7;
+	sent.info.si_code = SI_QUEUE;
+	sent.info.si_value.sival_int = 815;
+	CHECK_OK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &sent));
+	memset(&got, 0xff, sizeof(got));
+	CHECK_EQ(sigtimedwait(&set, &got.info, &(struct timespec){ 0 }), SIGUSR1);
+	CHECK_EQ(got.info.si_value.sival_int, 815);
+	int rest = 0;
+	for (unsigned i = 48; i < sizeof(got.bytes); i++)
+		rest |= got.bytes[i];
+	CHECK_EQ(rest, 0);
+	sent.info.si_code = -30;
+	CHECK_ERRNO(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &sent), E2BIG);
+	sent.info.si_code = 100;
+	CHECK_ERRNO(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &sent), E2BIG);
+	sent.bytes[127] = sent.bytes[48] = 0;
+	CHECK_OK(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &sent));
+	CHECK_EQ(sigtimedwait(&set, &got.info, &(struct timespec){ 0 }), SIGUSR1);
+	CHECK_EQ(got.info.si_code, 100);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* The frame of a handler: zeros behind siginfo's fields, an END header of no size at the end. */
+static volatile int frame_rest, frame_end;
+
+static void look_at_frame(int sig, siginfo_t *info, void *context)
+{
+	const unsigned char *bytes = (const unsigned char *)info;
+	const ucontext_t *uc = context;
+	uint32_t end[3];
+	(void)sig;
+	memcpy(end, (const char *)&uc->uc_mcontext.__fpregs + 516, sizeof(end));
+	for (unsigned i = 48; i < sizeof(*info); i++)
+		frame_rest |= bytes[i];
+	frame_end = (end[0] | end[1] | end[2]) != 0;
+}
+
+static __attribute__((noinline)) void dirty_stack(void)
+{
+	volatile unsigned char garbage[8192];
+	for (unsigned i = 0; i < sizeof(garbage); i++)
+		garbage[i] = 0xa5;
+}
+
+static void test_frame_rest(void)
+{
+	struct sigaction action = { .sa_sigaction = look_at_frame, .sa_flags = SA_SIGINFO };
+	frame_rest = frame_end = -1;
+	sigaction(SIGUSR1, &action, NULL);
+	frame_rest = 0;
+	dirty_stack();
+	raise(SIGUSR1);
+	CHECK_EQ(frame_rest, 0);
+	CHECK_EQ(frame_end, 0);
+	/* With floating point in use, too. */
+	volatile double one = 1.0;
+	one += one;
+	frame_end = -1;
+	dirty_stack();
+	raise(SIGUSR1);
+	CHECK_EQ(frame_rest, 0);
+	CHECK_EQ(frame_end, 0);
+	signal_set(SIGUSR1, SIG_DFL, 0);
+}
+
+/* A handler of a thread without floating point writes registers into the frame: they come back. */
+static void set_float(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)sig, (void)info;
+	uc->uc_mcontext.__fpregs.__d.__f[10] = 0x4045000000000000; /* 42.0 */
+	uc->uc_mcontext.__fpregs.__d.__fcsr = 0x20;
+}
+
+static void test_frame_float(void)
+{
+	struct sigaction action = { .sa_sigaction = set_float, .sa_flags = SA_SIGINFO };
+	sigaction(SIGUSR1, &action, NULL);
+	pid_t pid = fork_child();
+	if (pid == 0) {
+		long own = getpid();
+		register long a7 __asm__("a7") = SYS_kill;
+		register long a0 __asm__("a0") = own;
+		register long a1 __asm__("a1") = SIGUSR1;
+		double result;
+		unsigned long control;
+		__asm__ volatile("ecall\nfmv.d %1, fa0\nfrcsr %2\nfscsr zero"
+				 : "+r"(a0), "=f"(result), "=r"(control)
+				 : "r"(a7), "r"(a1)
+				 : "fa0", "memory");
+		_exit(result == 42.0 && control == 0x20 ? 0 : 1);
+	}
+	CHECK_EQ(wait_status(pid), 0);
+	signal_set(SIGUSR1, SIG_DFL, 0);
+}
+
 static int queued[16];
 static volatile int queued_count;
 
@@ -298,6 +408,9 @@ static void test_threads(void)
 static const struct check_case cases[] = {
 	{ "kill", test_kill },
 	{ "queue", test_queue },
+	{ "queue-rest", test_queue_rest },
+	{ "frame-rest", test_frame_rest },
+	{ "frame-float", test_frame_float },
 	{ "real-time", test_real_time },
 	{ "child", test_child },
 	{ "nocldstop", test_nocldstop },
