@@ -252,7 +252,7 @@ class RootTest(DiskTest):
         return Result(1)
 
 
-PROGRAM = ['/tests/run-all', '-t', '60', '/tests', 'disk-file']
+PROGRAM = ['/tests/run-all', '-t', '60', '/tests', 'disk-file', 'disk-detail']
 ADD = ['--add', 'build/user/tests:/tests']
 MEDIUM = ['--smp', '2', '--mem', '128M']
 MEMORY = """mkdir /m; mount -t ext4 /dev/vda /m || exit 1
