@@ -4,12 +4,38 @@
 
 enum { EXTERNAL_INTERRUPT = 9, CONTEXTS_MAX = 15872 }; /* Privileged spec, scause; PLIC spec */
 
+/*
+ * Bits of riscv_hwprobe(2) for what a program can use without help from the kernel: not V, whose
+ * registers nobody saves, nor Zicboz, which nobody allows.
+ */
+static const struct {
+	char name[12];
+	u8 bit;
+} extensions[] = {
+	{ "zba", 3 },	{ "zbb", 4 },	 { "zbs", 5 },	   { "zbc", 7 },
+	{ "zbkb", 8 },	{ "zbkc", 9 },	 { "zbkx", 10 },   { "zknd", 11 },
+	{ "zkne", 12 }, { "zknh", 13 },	 { "zksed", 14 },  { "zksh", 15 },
+	{ "zkt", 16 },	{ "zfh", 27 },	 { "zfhmin", 28 }, { "zihintntl", 29 },
+	{ "zfa", 32 },	{ "zacas", 34 }, { "zicond", 35 }, { "zihintpause", 36 },
+};
+
+static u64 extension_bit(const char *name, size_t length)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(extensions); i++)
+		if (strlen(extensions[i].name) == length &&
+		    !strncmp(extensions[i].name, name, length))
+			return (u64)1 << extensions[i].bit;
+	return 0;
+}
+
 static void note_extension(struct hart_description *hart, const char *name, size_t length)
 {
 	if (length == 1 && *name >= 'a' && *name <= 'z')
 		hart->letters |= 1u << (*name - 'a');
 	else if (length == 4 && !strncmp(name, "sstc", 4))
 		hart->features |= HART_SSTC;
+	else
+		hart->extensions |= extension_bit(name, length);
 }
 
 /*

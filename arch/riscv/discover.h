@@ -10,10 +10,11 @@ enum hart_feature { HART_SSTC = 1 << 0 };
 
 /* A hart that supervisor mode can use. */
 struct hart_description {
-	u64 id;	      /* SBI's hart id */
-	int node;     /* in the tree; negative: not in it */
-	u32 letters;  /* single-letter extensions: bit 0 = a */
-	u32 features; /* enum hart_feature */
+	u64 id;		/* SBI's hart id */
+	int node;	/* in the tree; negative: not in it */
+	u32 letters;	/* single-letter extensions: bit 0 = a */
+	u32 features;	/* enum hart_feature */
+	u64 extensions; /* named ones, bits of riscv_hwprobe(2) */
 };
 
 /*

@@ -41,6 +41,7 @@ void hart_init_registers(void);
 /* A stop was asked for by smp_stop_others(): halts if so. */
 void hart_check_stop(void);
 
+extern u64 time_frequency; /* Hz of the time counter; set once at boot */
 int timer_init_hardware(const struct fdt *tree);
 int plic_init(const struct fdt *tree);
 /* Claim and dispatch all that is pending on this CPU. */

@@ -11,6 +11,7 @@ enum { EVENT_SHIFT = 60 };
 
 static const u64 ns_per_second = 1000000000;
 
+u64 time_frequency;
 static u64 boot_ticks;
 static u64 ns_multiplier;   /* ns per tick, times 2^VDSO_TIME_SHIFT; 0: no clock yet */
 static u64 tick_multiplier; /* ticks per ns, times 2^EVENT_SHIFT */
@@ -72,6 +73,7 @@ int timer_init_hardware(const struct fdt *tree)
 	has_sstc = harts_all_have(HART_SSTC) && csr_stimecmp_present();
 	vdso_time_data()->boot_ticks = boot_ticks;
 	vdso_time_data()->multiplier = ns_multiplier;
+	time_frequency = frequency;
 	log_info("time: %lu Hz, %s", (unsigned long)frequency, has_sstc ? "Sstc" : "SBI timer");
 	return 0;
 }

@@ -54,6 +54,14 @@ extern const u32 cpu_audit_architecture;
 /* For AT_HWCAP and AT_PLATFORM (NULL: none), and the machine field of uname(). */
 unsigned long cpu_hwcap(void);
 extern const char cpu_machine_name[];
+/*
+ * What programs may ask of the CPUs (hwprobe, Linux's Documentation/arch): of @cpu under @key into
+ * *@value. CPU_PROBE_MASK: a set of bits, of which several CPUs have what is in all of theirs.
+ */
+enum cpu_probe { CPU_PROBE_UNKNOWN, CPU_PROBE_VALUE, CPU_PROBE_MASK };
+enum cpu_probe cpu_probe(s64 key, unsigned cpu, u64 *value);
+/* What @cpus, not none, have in common; values that differ are −1. False: no such key. */
+bool cpus_probe(s64 key, u64 cpus, u64 *value);
 /* e_machine and e_flags of an ELF file that this CPU can run. */
 bool cpu_runs_elf(unsigned machine, u32 flags);
 /* One paragraph of /proc/cpuinfo for CPU @index into @buffer; its length. */

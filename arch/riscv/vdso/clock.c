@@ -2,8 +2,7 @@
  * The vDSO's functions, in user mode: time from the time counter and the page of data in front of
  * the text. Clocks that it does not know go to the kernel. vdso(7), "riscv functions".
  */
-#include "data.h"
-#include <stdbool.h>
+#include "call.h"
 
 struct timespec {
 	int64_t seconds, nanoseconds;
@@ -14,11 +13,6 @@ struct timeval {
 };
 
 enum {
-	CALL_CLOCK_GETTIME = 113,
-	CALL_CLOCK_GETRES = 114,
-	CALL_GETCPU = 168,
-	CALL_GETTIMEOFDAY = 169,
-	CALL_FLUSH_ICACHE = 259,
 	CLOCK_REALTIME = 0,
 	CLOCK_MONOTONIC = 1,
 	CLOCK_MONOTONIC_RAW = 4,
@@ -27,24 +21,11 @@ enum {
 	CLOCK_BOOTTIME = 7,
 };
 
-extern const struct vdso_data vdso_data __attribute__((visibility("hidden")));
-
 int __vdso_clock_gettime(int clock, struct timespec *time);
 int __vdso_clock_getres(int clock, struct timespec *resolution);
 int __vdso_gettimeofday(struct timeval *time, void *zone);
 int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused);
 int __vdso_flush_icache(uintptr_t start, uintptr_t end, unsigned long flags);
-
-static long call(long number, long x0, long x1, long x2)
-{
-	register long a0 __asm__("a0") = x0;
-	register long a1 __asm__("a1") = x1;
-	register long a2 __asm__("a2") = x2;
-	register long a7 __asm__("a7") = number;
-
-	__asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
-	return a0;
-}
 
 /* Nanoseconds of CLOCK_MONOTONIC, and what CLOCK_REALTIME is ahead of it. */
 static inline uint64_t __attribute__((always_inline)) read_clock(int64_t *offset)
@@ -80,7 +61,7 @@ int __vdso_clock_gettime(int clock, struct timespec *time)
 	case CLOCK_BOOTTIME:
 		break;
 	default:
-		return (int)call(CALL_CLOCK_GETTIME, clock, (long)time, 0);
+		return (int)vdso_call(CALL_CLOCK_GETTIME, clock, (long)time, 0, 0, 0);
 	}
 	now = read_clock(&offset);
 	if (real)
@@ -95,7 +76,7 @@ int __vdso_gettimeofday(struct timeval *time, void *zone)
 	struct timespec now;
 
 	if (zone)
-		return (int)call(CALL_GETTIMEOFDAY, (long)time, (long)zone, 0);
+		return (int)vdso_call(CALL_GETTIMEOFDAY, (long)time, (long)zone, 0, 0, 0);
 	if (time) {
 		__vdso_clock_gettime(CLOCK_REALTIME, &now);
 		time->seconds = now.seconds;
@@ -106,15 +87,15 @@ int __vdso_gettimeofday(struct timeval *time, void *zone)
 
 int __vdso_clock_getres(int clock, struct timespec *resolution)
 {
-	return (int)call(CALL_CLOCK_GETRES, clock, (long)resolution, 0);
+	return (int)vdso_call(CALL_CLOCK_GETRES, clock, (long)resolution, 0, 0, 0);
 }
 
 int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 {
-	return (int)call(CALL_GETCPU, (long)cpu, (long)node, (long)unused);
+	return (int)vdso_call(CALL_GETCPU, (long)cpu, (long)node, (long)unused, 0, 0);
 }
 
 int __vdso_flush_icache(uintptr_t start, uintptr_t end, unsigned long flags)
 {
-	return (int)call(CALL_FLUSH_ICACHE, (long)start, (long)end, (long)flags);
+	return (int)vdso_call(CALL_FLUSH_ICACHE, (long)start, (long)end, (long)flags, 0, 0);
 }
