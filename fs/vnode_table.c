@@ -62,10 +62,11 @@ int vnode_table_get(struct vnode_table *table, u64 key,
 	return error;
 }
 
-void vnode_table_remove(struct vnode_table *table, u64 key)
+void vnode_table_remove(struct vnode_table *table, u64 key, const struct vnode *vnode)
 {
 	mutex_lock(&table->lock);
-	radix_remove(&table->vnodes, key);
+	if (radix_lookup(&table->vnodes, key) == vnode)
+		radix_remove(&table->vnodes, key);
 	mutex_unlock(&table->lock);
 	wait_wake_all(&table->gone);
 }

@@ -26,8 +26,11 @@ void vnode_table_init(struct vnode_table *table);
 int vnode_table_get(struct vnode_table *table, u64 key,
 		    int (*load)(void *context, struct vnode **made), void *context,
 		    struct vnode **found);
-/* Out of the table, and whoever waits for that wakes. From release(). */
-void vnode_table_remove(struct vnode_table *table, u64 key);
+/*
+ * @vnode leaves the table, if it is still in it under @key, and whoever waits for that wakes. From release(), at the latest
+ * when its number may be another's.
+ */
+void vnode_table_remove(struct vnode_table *table, u64 key, const struct vnode *vnode);
 /*
  * The first vnode of @tree (the table's own, or one beside it that its lock guards) from *@key on that @wanted() likes
  * and that has references: with one more, *@key being its number; NULL: no more.

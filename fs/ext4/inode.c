@@ -300,7 +300,7 @@ static void inode_drop(struct ext4_inode *inode)
 	mutex_lock(&ext4->orphans);
 	list_remove_init(&inode->orphan_link);
 	mutex_unlock(&ext4->orphans);
-	vnode_table_remove(&ext4->inodes, inode->vnode.ino);
+	vnode_table_remove(&ext4->inodes, inode->vnode.ino, &inode->vnode);
 	if (inode->vnode.object)
 		object_put(inode->vnode.object);
 	else
@@ -335,11 +335,14 @@ static int inode_delete(struct ext4_inode *inode)
 	error = ext4_xattr_free(&handle, inode);
 	if (!error)
 		error = ext4_orphan_remove(&handle, inode);
-	if (!error)
-		error = ext4_inode_free(ext4, &handle, (u32)inode->vnode.ino, directory);
 	if (!error) {
 		inode->deleted_at = (u32)(vnode_time_now() / 1000000000);
 		error = ext4_inode_store(&handle, inode);
+	}
+	if (!error) {
+		/* From the moment that its number is free it may be a new file's, in memory and on disk. */
+		vnode_table_remove(&ext4->inodes, inode->vnode.ino, &inode->vnode);
+		error = ext4_inode_free(ext4, &handle, (u32)inode->vnode.ino, directory);
 	}
 	journal_end(&handle);
 	return error;

@@ -357,7 +357,7 @@ void fat_vnode_release(struct vnode *vnode)
 	if (!inode->is_root)
 		radix_remove(&fat->inos, vnode->ino);
 	mutex_unlock(&fat->places.lock);
-	vnode_table_remove(&fat->places, inode->place);
+	vnode_table_remove(&fat->places, inode->place, vnode);
 	if (vnode->object)
 		object_put(vnode->object);
 	else

@@ -96,10 +96,10 @@ class DiskTest(Test):
         return result if self.each_line else Result(1)
 
 
-def one_ext4(size=64 * MIB, mark=''):
+def one_ext4(size=64 * MIB, mark='', block=0):
     def make(folder):
         path = os.path.join(folder, 'disk.img')
-        ext4_make(path, size, block=4096 if '4k' in mark else 0)
+        ext4_make(path, size, block=4096 if '4k' in mark else block)
         return [path + mark]
     return make
 
@@ -255,6 +255,11 @@ class RootTest(DiskTest):
 PROGRAM = ['/tests/run-all', '-t', '60', '/tests', 'disk-file', 'disk-detail']
 ADD = ['--add', 'build/user/tests:/tests']
 MEDIUM = ['--smp', '2', '--mem', '128M']
+MANY = ['--smp', '4', '--mem', '256M']
+# What else is said of files holds on ext4, too, under load and on many harts.
+ON_EXT4 = ('mount -t ext4 /dev/vda /tmp && chmod 1777 /tmp || exit 9; /tests/run-all -t 60 /tests file-append file-at '
+           'file-attribute file-data file-descriptor file-directory file-name file-open filestress mmap-file splice xattr '
+           'inotify tmpfile exec-script; status=$?; umount /tmp && exit $status')
 MEMORY = """mkdir /m; mount -t ext4 /dev/vda /m || exit 1
 for i in 1 2 3 4 5 6; do dd if=/dev/zero bs=1M count=24 2>/dev/null | tr '\\0' $i > /m/file-$i || exit 2; done
 umount /m; mount -t ext4 /dev/vda /m
@@ -268,6 +273,8 @@ TESTS = [
              each_line=True, seconds=120),
     DiskTest('disk-files-4k', PROGRAM, one_ext4(mark=':4k'), image_is_clean, options=MEDIUM + ADD, each_line=True,
              seconds=120),
+    DiskTest('disk-tmp', ['/bin/sh', '-c', ON_EXT4], one_ext4(96 * MIB, block=4096), image_is_clean, options=MANY + ADD, each_line=True,
+             checked=True, seconds=200),
     DiskTest('disk-partitions', ['/bin/sh', '-c', PARTITIONS], partitioned, output=PARTITIONS_OUTPUT + b'11\n',
              linux=False),	# which takes the backup of a damaged table only when it is told to
     DiskTest('disk-errors', ['/bin/sh', '-c', ERRORS], server_disk(8 * MIB, bad_sectors), output=ERRORS_OUTPUT),
