@@ -5,22 +5,50 @@
 #include <dev/random.h>
 #include <lib/fdt.h>
 #include <lib/random.h>
+#include <lib/string.h>
 #include <sched/lock.h>
 
-enum { SEED_MINIMUM = 32 };
+enum {
+	SEED_MINIMUM = 32,
+	/* What four blocks of the key stream leave beside the next key. */
+	POOL_SIZE = 4 * CHACHA20_BLOCK - RANDOM_SEED_SIZE,
+	SMALL_REQUEST = 64,
+};
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_CONSOLE); /* interrupts off */
 static struct random_state state;			   /* [lock] */
 static u64 added;					   /* [lock] bytes mixed in so far */
 static bool ready;					   /* [lock] to set; never cleared */
 
+/*
+ * Output for small requests, made in advance: one of 16 bytes costs a quarter of a request to the
+ * generator. The key that made it is gone, and what is handed out is erased here.
+ */
+static u8 pool[POOL_SIZE]; /* [lock] */
+static size_t pool_left;   /* [lock] bytes at its beginning that nobody has seen */
+
+static void take_from_pool_locked(void *to, size_t size)
+{
+	if (pool_left < size) {
+		random_stir(&state, time_now());
+		random_generate(&state, pool, sizeof(pool));
+		pool_left = sizeof(pool);
+	}
+	pool_left -= size;
+	memcpy(to, pool + pool_left, size);
+	memset(pool + pool_left, 0, size);
+}
+
 void random_bytes(void *to, size_t size)
 {
-	u64 now = time_now();
 	unsigned long irq = spin_lock_irqsave(&lock);
 
-	random_stir(&state, now);
-	random_generate(&state, to, size);
+	if (size <= SMALL_REQUEST) {
+		take_from_pool_locked(to, size);
+	} else {
+		random_stir(&state, time_now());
+		random_generate(&state, to, size);
+	}
 	spin_unlock_irqrestore(&lock, irq);
 }
 
@@ -31,6 +59,9 @@ void random_add(const void *data, size_t size)
 
 	random_mix(&state, &now, sizeof(now));
 	random_mix(&state, data, size);
+	/* What comes out from here on depends on @data. */
+	memset(pool, 0, sizeof(pool));
+	pool_left = 0;
 	added += size;
 	if (added >= 16 * SEED_MINIMUM)
 		WRITE_ONCE(ready, true);

@@ -77,7 +77,7 @@ static void pool_measure(struct pool *pool)
 	pool->batch = CLAMP((u32)KMALLOC_MAX / pool->stride, 2u, 16u);
 }
 
-static struct pool *pool_create(struct slab_cache *cache)
+static __noinline struct pool *pool_create(struct slab_cache *cache)
 {
 	unsigned long irq = spin_lock_irqsave(&pools_lock);
 	struct pool *pool = cache->private;
@@ -245,7 +245,7 @@ static void *local_refill(struct pool *pool, struct local *local)
 }
 
 /* The CPU's list is empty. May run on another CPU each time round. */
-static void *slab_alloc_slow(struct pool *pool)
+static __noinline void *slab_alloc_slow(struct pool *pool)
 {
 	for (;;) {
 		unsigned long irq = irq_save();

@@ -82,7 +82,7 @@ static struct user_thread *choose_locked(struct process *process, int signo)
 }
 
 /* A stop signal and SIGCONT cancel each other out, even where they are blocked or ignored. */
-static void cancel_opposite_locked(struct process *process, int signo)
+static __noinline void cancel_opposite_locked(struct process *process, int signo)
 {
 	u64 opposite = signo == SIGCONT ? SIGNALS_STOP : SIGNAL_BIT(SIGCONT);
 	struct user_thread *user;
@@ -164,12 +164,10 @@ void signal_retarget_locked(struct process *process, u64 set)
 }
 
 /* The parent of a process that goes on hears of it; its own signal lock comes after the child's. */
-static void continue_if_stopped_locked(struct process *process, int signo)
+static __noinline void continue_if_stopped_locked(struct process *process, int signo)
 {
-	bool tell = false;
+	bool tell;
 
-	if (signo != SIGCONT && signo != SIGKILL)
-		return;
 	spin_lock(&process->actions->lock);
 	tell = signal_continue_locked(process) && signo == SIGCONT;
 	spin_unlock(&process->actions->lock);
@@ -182,7 +180,8 @@ int signal_send_in_tree_locked(struct process *process, struct user_thread *user
 {
 	int error;
 
-	if (process != process_init || info->signo != SIGKILL || force)
+	if (info->signo == SIGCONT ||
+	    (info->signo == SIGKILL && (process != process_init || force)))
 		continue_if_stopped_locked(process, info->signo);
 	spin_lock(&process->actions->lock);
 	error = signal_send_locked(process, user, info, force);
