@@ -103,6 +103,7 @@ void release_range(struct release_batch *batch, struct space *space, vaddr_t sta
 /* [entry, end) of one table. */
 static void release_entries(pte_t *entry, pte_t *end)
 {
+	const struct frame_bank bank = frame_banks[0];
 	struct frame *owned = NULL;
 
 	for (; (entry = table_skip_empty(entry, end)) < end; entry++) {
@@ -112,7 +113,7 @@ static void release_entries(pte_t *entry, pte_t *end)
 		if (pte_state(pte) == PAGE_OWNED)
 			chain_add(&owned, pte);
 		else
-			ownership_release(pte);
+			ownership_release_in(&bank, pte);
 	}
 	frame_free_chain(owned);
 }

@@ -23,10 +23,10 @@ static int copy_pinned(pte_t pte, pte_t *result)
 	return 0;
 }
 
-static bool is_pinned(pte_t pte)
+static __force_inline bool is_pinned(const struct frame_bank *bank, pte_t pte)
 {
 	return pte_state(pte) == PAGE_OWNED && !BROKEN(RULE_5_PINNED_COPIED) &&
-	       atomic32_read(&frame_of(pte_frame(pte))->flags) & FRAME_PINNED;
+	       atomic32_read(&frame_of_in(bank, pte_frame(pte))->flags) & FRAME_PINNED;
 }
 
 /* A fork on its way, and the last pair of tables that it copied between. */
@@ -70,18 +70,19 @@ static int fork_entries(struct fork *fork, vaddr_t start, vaddr_t end)
 	pte_t *first = fork->from + ((start - fork->table_start) >> PAGE_SHIFT);
 	pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
 	s64 to_child = fork->to - fork->from;
+	const struct frame_bank bank = frame_banks[0];
 
 	for (pte_t *from = first; (from = table_skip_empty(from, stop)) < stop; from++) {
 		bool narrowed = false;
 		pte_t pte = *from;
 
-		if (unlikely(is_pinned(pte))) {
+		if (unlikely(is_pinned(&bank, pte))) {
 			int error = copy_pinned(pte, &pte);
 
 			if (error)
 				return error;
 		} else {
-			pte = ownership_fork(from, pte, &narrowed);
+			pte = ownership_fork(&bank, from, pte, &narrowed);
 		}
 		from[to_child] = pte;
 		if (narrowed)

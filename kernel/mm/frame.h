@@ -107,13 +107,19 @@ extern struct frame_bank frame_banks[];
 struct frame *frame_of_any(u64 number);
 u64 frame_number_any(const struct frame *frame);
 
-/* Conversions. frame_of(): NULL when @number is not RAM that the allocator knows. */
+/*
+ * Conversions. frame_of(): NULL when @number is not RAM that the allocator knows. frame_of_in(): the
+ * same, for loops; @first is their own copy of the first bank, which the compiler keeps in registers.
+ */
+static __force_inline struct frame *frame_of_in(const struct frame_bank *first, u64 number)
+{
+	u64 index = number - first->start;
+
+	return likely(index < first->count) ? &first->frames[index] : frame_of_any(number);
+}
 static inline struct frame *frame_of(u64 number)
 {
-	u64 index = number - frame_banks[0].start;
-
-	return likely(index < frame_banks[0].count) ? &frame_banks[0].frames[index]
-						    : frame_of_any(number);
+	return frame_of_in(&frame_banks[0], number);
 }
 static inline u64 frame_number(const struct frame *frame)
 {

@@ -23,31 +23,39 @@ static inline unsigned ownership_prot(enum page_state state, unsigned prot, bool
 		prot &= ~PAGE_WRITE;
 	return prot ? prot | PAGE_USER : 0;
 }
-/* Give up what the cleared entry @pte held: free, drop or leave alone. After the shootdown. */
-static inline void ownership_release(pte_t pte)
+/*
+ * Give up what the cleared entry @pte held: free, drop or leave alone. After the shootdown. @bank: as
+ * for frame_of_in().
+ */
+static __force_inline void ownership_release_in(const struct frame_bank *bank, pte_t pte)
 {
 	switch (pte_state(pte)) {
 	case PAGE_BORROWED:
 		return;
 	case PAGE_OWNED:
-		frame_free(frame_of(pte_frame(pte)), 0);
+		frame_free(frame_of_in(bank, pte_frame(pte)), 0);
 		return;
 	case PAGE_SHARED:
 	case PAGE_COW:
-		frame_put(frame_of(pte_frame(pte)));
+		frame_put(frame_of_in(bank, pte_frame(pte)));
 		return;
 	}
+}
+static inline void ownership_release(pte_t pte)
+{
+	ownership_release_in(&frame_banks[0], pte);
 }
 
 /*
  * fork: what the child gets for *@entry, which is @pte, updating the parent's; the table's lock is held. Sets
- * *@narrowed when the parent could write there until now, which a TLB may remember.
+ * *@narrowed when the parent could write there until now, which a TLB may remember. @bank: frame_of_in().
  *
  * The state decides, not W: a page made read-only, or not present, by mprotect must become COW as well
  * (mm-hazards 12). Nobody else knows an OWNED frame yet, and the child's count is in place before
  * either entry is seen without the lock.
  */
-static __force_inline pte_t ownership_fork(pte_t *entry, pte_t pte, bool *narrowed)
+static __force_inline pte_t ownership_fork(const struct frame_bank *bank, pte_t *entry, pte_t pte,
+					   bool *narrowed)
 {
 	struct frame *frame;
 
@@ -55,7 +63,7 @@ static __force_inline pte_t ownership_fork(pte_t *entry, pte_t pte, bool *narrow
 	case PAGE_BORROWED:
 		return pte;
 	case PAGE_OWNED:
-		frame = frame_of(pte_frame(pte));
+		frame = frame_of_in(bank, pte_frame(pte));
 		if (BROKEN(RULE_12_FORK_BY_STATE) && !(pte_prot(pte) & PAGE_WRITE)) {
 			frame_get(frame);
 			return pte;
@@ -70,7 +78,7 @@ static __force_inline pte_t ownership_fork(pte_t *entry, pte_t pte, bool *narrow
 		return pte;
 	case PAGE_SHARED:
 	case PAGE_COW:
-		frame_get(frame_of(pte_frame(pte)));
+		frame_get(frame_of_in(bank, pte_frame(pte)));
 		return pte;
 	}
 	return pte;

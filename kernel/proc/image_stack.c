@@ -131,18 +131,23 @@ static unsigned fill_auxv(const struct image_request *request, struct space *spa
 static int write_vectors(const struct image_request *request, struct space *space,
 			 const struct layout *layout, unsigned auxv_words)
 {
-	struct word_writer writer = { .space = space, .at = layout->pointer };
-	int error = put_word(&writer, arguments_count(request->arguments));
+	struct word_writer writer; /* its words need not be cleared */
+	int error;
 
+	writer.space = space;
+	writer.at = layout->pointer;
+	writer.count = 0;
+	writer.in_environment = false;
+	error = put_word(&writer, arguments_count(request->arguments));
 	if (!error)
 		error = arguments_each(request->arguments, layout->strings, put_string, &writer);
 	if (!error && !writer.in_environment)
 		error = put_word(&writer, 0);
 	if (!error)
 		error = put_word(&writer, 0);
-	for (unsigned i = 0; i < auxv_words && !error; i++)
-		error = put_word(&writer, space->auxv[i]);
-	return error ? error : flush(&writer);
+	if (!error)
+		error = flush(&writer);
+	return error ? error : image_write(space, writer.at, space->auxv, auxv_words * sizeof(u64));
 }
 
 static int map_stack(const struct image_request *request, struct space *space,

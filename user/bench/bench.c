@@ -1,5 +1,6 @@
 /*
- * bench [--only ROW] [--repeat N] [--scale CPUS] [--list]: times each row and prints `ROW NS-PER-OPERATION`.
+ * bench [--only ROW [--last]] [--repeat N] [--scale CPUS] [--list]: times each row and prints
+ * `ROW NS-PER-OPERATION`. --last: ROW is measured after the rows before it, as in a run of all.
  * The first measurement of a row warms caches and is not printed; of the others the least counts (icount)
  * or all are printed (`--all`, for medians under a real clock).
  */
@@ -63,23 +64,27 @@ static void print_row(const struct row *row, int repeat, int all)
 	fflush(stdout);
 }
 
-static void each_row(const char *only, int repeat, int all, int list)
+static void each_row(const char *only, int last, int repeat, int all, int list)
 {
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct row *row = tables[t]; row->name; row++) {
-			if (only && strcmp(only, row->name))
+			int wanted = !only || !strcmp(only, row->name);
+
+			if (!wanted && !last)
 				continue;
 			if (list)
 				printf("%s\n", row->name);
 			else
-				print_row(row, repeat, all);
+				print_row(row, wanted ? repeat : 1, all);
+			if (wanted && last)
+				return;
 		}
 }
 
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
-	int repeat = 2, all = 0, list = 0;
+	int repeat = 2, all = 0, list = 0, last = 0;
 
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--child"))
@@ -92,14 +97,16 @@ int main(int argc, char **argv)
 			return scale_main(atoi(argv[++i]));
 		else if (!strcmp(argv[i], "--all"))
 			all = 1;
+		else if (!strcmp(argv[i], "--last"))
+			last = 1;
 		else if (!strcmp(argv[i], "--list"))
 			list = 1;
 		else {
 			fprintf(stderr,
-				"usage: bench [--only ROW] [--repeat N] [--all] [--scale CPUS] [--list]\n");
+				"usage: bench [--only ROW [--last]] [--repeat N] [--all] [--scale CPUS] [--list]\n");
 			return 2;
 		}
 	}
-	each_row(only, repeat, all, list);
+	each_row(only, only && last, repeat, all, list);
 	return 0;
 }
