@@ -231,7 +231,7 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 ifneq ($(filter command%,$(origin DISPLAY)),)
 DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
 endif
-.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux test-programs test-stress bench check-layers format-check
+.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux test-programs test-stress test-jh7110 bench check-layers format-check
 run: all
 	@scripts/setup run
 	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
@@ -292,6 +292,11 @@ test-programs: user kernel
 	@scripts/setup test
 	@tests/programs/run $(PROGRAMS)
 
+# The VisionFive 2's card with its own U-Boot, on a machine like the JH7110: builds a QEMU first, ten minutes.
+test-jh7110: user kernel
+	@scripts/setup jh7110
+	@tests/jh7110/run
+
 # Half a minute of everything at once, on 4 harts.
 test-stress: user kernel
 	@scripts/setup test
@@ -329,13 +334,14 @@ help:
 	@echo 'make run           boot to a shell in QEMU (RUN="--smp 4 ..." for scripts/run)'
 	@echo 'make run DISPLAY=ramfb|virtio-gpu   ... with a screen: a window, or how to reach it by VNC'
 	@echo 'make sdcard        an SD card for BOARD=visionfive2|star64|mars|visionfive1|virt|sifive_u'
-	@echo 'make run-card      boot that card through U-Boot in QEMU: BOARD=virt|sifive_u'
+	@echo 'make run-card      boot that card through U-Boot in QEMU: BOARD=virt|sifive_u|visionfive2'
 	@echo 'make debug         the same, waiting for gdb'
 	@echo 'make test          all tests; test-host, test-interleave, test-system: a part'
 	@echo 'make test-long     all interleavings, a million random operations, a thousand power cuts'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
 	@echo 'make fuzz          fuzzers of the loader and of readers, for SECONDS=60 in all'
 	@echo 'make test-programs Debian'"'"'s programs beside Linux; test-stress: stress-ng'
+	@echo 'make test-jh7110   the VisionFive 2'"'"'s card in a QEMU like its chip, which is built first'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'
 	@echo 'make profile       where the instructions of a row go: ROW=fork_exit'
 	@echo 'make check-layers  who may include whom'

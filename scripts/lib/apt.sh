@@ -33,8 +33,8 @@ apt_keyring()
 	return 1
 }
 
-# apt_private NAME ARCHITECTURE "SUITE COMPONENT...": makes build/apt/NAME-ARCHITECTURE and its
-# package lists (kept for a week), and lets apt_run use it.
+# apt_private NAME ARCHITECTURE "SUITE COMPONENT..." [deb-src]: makes build/apt/NAME-ARCHITECTURE and its
+# package lists (kept for a week; with deb-src those of sources), and lets apt_run use it.
 apt_private()
 {
 	apt_directory=$PWD/build/apt/$1-$2
@@ -45,7 +45,7 @@ apt_private()
 	apt_uri=$(apt_mirror) && apt_signed_by=$(apt_keyring) || return 1
 	mkdir -p "$apt_directory/lists/partial" "$apt_directory/archives/partial"
 	: >"$apt_directory/status"
-	echo "deb [signed-by=$apt_signed_by] $apt_uri $3" >"$apt_directory/sources.list"
+	echo "${4:-deb} [signed-by=$apt_signed_by] $apt_uri $3" >"$apt_directory/sources.list"
 	cat >"$apt_directory/apt.conf" <<END
 Dir::State "$apt_directory";
 Dir::State::Lists "$apt_directory/lists";
