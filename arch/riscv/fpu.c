@@ -60,9 +60,14 @@ bool fpu_first_use(struct trap_frame *frame)
 
 void fpu_sync_current(void)
 {
-	unsigned long state = irq_save();
+	struct thread *thread = thread_current();
+	unsigned long state;
 
-	save_if_dirty(thread_current());
+	/* Only user mode makes it dirty. */
+	if ((thread->arch.frame->status & SSTATUS_FS) != SSTATUS_FS_DIRTY)
+		return;
+	state = irq_save();
+	save_if_dirty(thread);
 	irq_restore(state);
 }
 

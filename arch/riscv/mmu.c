@@ -7,6 +7,7 @@
 #include <arch/mmu.h>
 #include <arch/tlb.h>
 #include <debug/panic.h>
+#include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/frame.h>
@@ -62,17 +63,19 @@ static pte_t *skip_unused(pte_t *entry, pte_t *end)
 		return entry;
 	used = atomic32_read(&frame_of_data(entry)->flags);
 	used >>= (uintptr_t)entry % PAGE_SIZE / run_size;
-	for (; used; used >>= 1) {
-		pte_t *run_end = (pte_t *)(((uintptr_t)entry | (run_size - 1)) + 1);
+	for (; used && entry < end; used >>= 1) {
+		unsigned unused = ctz64(used);
+		uintptr_t run = ALIGN_DOWN((uintptr_t)entry, run_size) + unused * run_size;
+		pte_t *run_end = (pte_t *)(run + run_size);
 
-		if (used & 1) {
-			entry = table_skip_empty(entry, run_end < end ? run_end : end);
-			if (entry < run_end)
-				return entry;
-		}
-		entry = run_end;
+		if (unused)
+			entry = (pte_t *)run;
 		if (entry >= end)
 			break;
+		entry = table_skip_empty(entry, run_end < end ? run_end : end);
+		if (entry < run_end)
+			return entry;
+		used >>= unused;
 	}
 	return end;
 }

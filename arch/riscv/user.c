@@ -1,14 +1,16 @@
 #include <arch/mmu.h>
 #include <arch/user.h>
 #include <lib/errno.h>
+#include <machine/offsets.h>
 
 size_t user_copy(void *to, const void *from, size_t size);
-int user_copy_all(void *to, const void *from, size_t size);
 size_t user_zero(void *to, size_t size);
 ssize_t user_string(char *to, const char *from, size_t size);
 int user_load_word(u32 *value, const u32 *from);
 int user_store_half(u16 *to, u16 value);
 int user_exchange_word(u32 *at, u32 expected, u32 value, u32 *found);
+
+static_assert(USER_END == 1ull << USER_END_SHIFT, "copy_in(), copy_out() in user_copy.S");
 
 static bool range_valid(vaddr_t address, size_t size)
 {
@@ -28,20 +30,6 @@ size_t copy_in_partial(void *to, vaddr_t from, size_t size)
 size_t copy_out_partial(vaddr_t to, const void *from, size_t size)
 {
 	return range_valid(to, size) ? user_copy((void *)to, from, size) : size;
-}
-
-int copy_in(void *to, vaddr_t from, size_t size)
-{
-	if (!range_valid(from, size))
-		return -EFAULT;
-	return user_copy_all(to, (const void *)from, size);
-}
-
-int copy_out(vaddr_t to, const void *from, size_t size)
-{
-	if (!range_valid(to, size))
-		return -EFAULT;
-	return user_copy_all((void *)to, from, size);
 }
 
 int user_clear(vaddr_t to, size_t size)

@@ -4,6 +4,7 @@
  * byte that cannot be reached.
  */
 #include <machine/csr.h>
+#include <machine/offsets.h>
 #include <lib/errno.h>
 #include "fixup.h"
 
@@ -30,16 +31,34 @@
 	faultable bytes, sd a5, \offset + 56(a0)
 	.endm
 
+	/* [address, address + a2) must end below USER_END. */
+	.macro	check_range address:req
+	li	t0, 1
+	slli	t0, t0, USER_END_SHIFT
+	bltu	t0, a2, out_of_range
+	sub	t0, t0, a2
+	bltu	t0, \address, out_of_range
+	.endm
+
 	/*
+	 * int copy_in(void *to, vaddr_t from, size_t size), copy_out(vaddr_t to, const void *from, size_t size):
+	 * arch/user.h
 	 * size_t user_copy(void *to, const void *from, size_t size): bytes that are left over
-	 * int user_copy_all(void *to, const void *from, size_t size): 0 or −EFAULT
 	 */
-	.globl	user_copy, user_copy_all
+	.globl	copy_in, copy_out, user_copy
 	.balign	8
+copy_out:
+	check_range a0
+	li	a6, -EFAULT			/* what a fault returns; 0: what is left */
+	j	copy
 user_copy:
 	li	a6, 0
 	j	copy
-user_copy_all:
+out_of_range:
+	li	a0, -EFAULT
+	ret
+copy_in:
+	check_range a1
 	li	a6, -EFAULT
 copy:	li	t6, SSTATUS_SUM
 	csrs	sstatus, t6
@@ -92,13 +111,13 @@ words:	andi	t0, a2, 32
 	addi	a1, a1, 16
 	addi	a2, a2, -16
 1:	andi	t0, a2, 8
-	beqz	t0, bytes
+	beqz	t0, 1f
 	faultable bytes, ld t0, 0(a1)
 	faultable bytes, sd t0, 0(a0)
 	addi	a0, a0, 8
 	addi	a1, a1, 8
 	addi	a2, a2, -8
-	bnez	a2, bytes
+1:	bnez	a2, bytes
 	csrc	sstatus, t6
 	mv	a0, a2
 	ret

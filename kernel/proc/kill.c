@@ -100,19 +100,27 @@ int kill_processes(s32 pid, const struct signal_info *info)
 	return kill_group(pid ? -pid : process_current()->group_id->number, info);
 }
 
+static int kill_found(struct thread *thread, s32 pid, const struct signal_info *info)
+{
+	if (pid && thread->process->id->number != pid)
+		return -ESRCH;
+	if (!may_signal(thread->process, info->signo))
+		return -EPERM;
+	return info->signo ? signal_send_thread(thread, info) : 0;
+}
+
 int kill_thread(s32 pid, s32 tid, const struct signal_info *info)
 {
-	struct thread *thread = thread_find(tid);
-	int error = -ESRCH;
+	struct thread *thread = thread_current();
+	int error;
 
+	/* raise(3) and its like: one need not be looked for. */
+	if (tid == thread->tid)
+		return kill_found(thread, pid, info);
+	thread = thread_find(tid);
 	if (!thread)
 		return -ESRCH;
-	if (!pid || thread->process->id->number == pid) {
-		if (!may_signal(thread->process, info->signo))
-			error = -EPERM;
-		else
-			error = info->signo ? signal_send_thread(thread, info) : 0;
-	}
+	error = kill_found(thread, pid, info);
 	thread_put(thread);
 	return error;
 }

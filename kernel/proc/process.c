@@ -189,16 +189,10 @@ struct process *process_find(s32 pid)
 
 struct thread *thread_find(s32 tid)
 {
-	struct thread *thread = thread_current();
+	struct id *id = id_find(tid);
+	struct thread *thread;
 	unsigned long state;
-	struct id *id;
 
-	/* raise(3) and its like look for themselves. */
-	if (tid && tid == thread->tid) {
-		thread_get(thread);
-		return thread;
-	}
-	id = id_find(tid);
 	if (!id)
 		return NULL;
 	state = tree_lock();

@@ -175,14 +175,21 @@ static bool on_signal_stack(const struct signal_stack *stack, vaddr_t sp)
 	       sp - stack->sp <= stack->size;
 }
 
+/* Only the thread itself sets that bit. */
+static bool take_restore_mask(struct thread *thread)
+{
+	if (likely(!(atomic32_read(&thread->work) & WORK_RESTORE_MASK)))
+		return false;
+	atomic32_and(&thread->work, ~(u32)WORK_RESTORE_MASK);
+	return true;
+}
+
 /*
  * What sigreturn is to restore: the mask before sigsuspend(2) and its like, else the present one.
  */
 static u64 mask_for_frame(struct thread *thread)
 {
-	if (!(atomic32_fetch_and(&thread->work, ~(u32)WORK_RESTORE_MASK) & WORK_RESTORE_MASK))
-		return thread->user->blocked;
-	return thread->user->saved_mask;
+	return take_restore_mask(thread) ? thread->user->saved_mask : thread->user->blocked;
 }
 
 /* There is no stack for the handler of @signo: one of SIGSEGV's own could not be told either. */
@@ -296,7 +303,7 @@ static void handle_signals(struct trap_frame *frame)
 	}
 	if (atomic32_read(&thread->work) & WORK_EXIT)
 		return;
-	if (atomic32_fetch_and(&thread->work, ~(u32)WORK_RESTORE_MASK) & WORK_RESTORE_MASK)
+	if (take_restore_mask(thread))
 		signal_set_blocked(thread->user->saved_mask);
 }
 

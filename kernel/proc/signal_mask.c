@@ -15,7 +15,7 @@ static u64 deliverable_locked(struct process *process, struct user_thread *user)
 	return (user->pending.set | process->pending.set) & ~user->blocked;
 }
 
-void signal_update_work_locked(void)
+static __force_inline void update_work_locked(void)
 {
 	struct thread *thread = thread_current();
 	struct process *process = thread->process;
@@ -26,6 +26,11 @@ void signal_update_work_locked(void)
 		thread_add_work(thread, WORK_SIGNAL);
 	else
 		atomic32_and(&thread->work, ~(u32)WORK_SIGNAL);
+}
+
+void signal_update_work_locked(void)
+{
+	update_work_locked();
 }
 
 /* What this thread was to take and now blocks goes to another one. */
@@ -50,7 +55,7 @@ void signal_set_blocked(u64 mask)
 	mask &= ~SIGNALS_UNBLOCKABLE;
 	newly = mask & ~user->blocked & process->pending.set;
 	user->blocked = mask;
-	signal_update_work_locked();
+	update_work_locked();
 	signal_unlock(process, state);
 	if (newly)
 		hand_on(newly);

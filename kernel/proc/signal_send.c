@@ -34,7 +34,8 @@ static bool takes(struct user_thread *user, int signo)
  * A blocked signal is kept even where it is ignored now: the disposition may change before it
  * counts.
  */
-static bool is_ignored(struct process *process, struct user_thread *user, int signo, bool force)
+static __force_inline bool is_ignored(struct process *process, struct user_thread *user, int signo,
+				      bool force)
 {
 	u64 handler = handler_of(process, signo);
 
@@ -51,7 +52,8 @@ static bool is_ignored(struct process *process, struct user_thread *user, int si
 }
 
 /* The default action ends the process, and nothing can come between; a fault is reported first. */
-static bool is_fatal(struct process *process, struct user_thread *user, int signo, bool force)
+static __force_inline bool is_fatal(struct process *process, struct user_thread *user, int signo,
+				    bool force)
 {
 	return handler_of(process, signo) == SIG_DFL && (!user->trace || signo == SIGKILL) &&
 	       !((SIGNALS_IGNORED | SIGNALS_STOP) & SIGNAL_BIT(signo)) &&
@@ -175,8 +177,8 @@ static __noinline void continue_if_stopped_locked(struct process *process, int s
 		process_notify_parent_locked(process, CLD_CONTINUED, SIGCONT);
 }
 
-int signal_send_in_tree_locked(struct process *process, struct user_thread *user,
-			       const struct signal_info *info, bool force)
+static __force_inline int send_in_tree_locked(struct process *process, struct user_thread *user,
+					      const struct signal_info *info, bool force)
 {
 	int error;
 
@@ -189,13 +191,19 @@ int signal_send_in_tree_locked(struct process *process, struct user_thread *user
 	return error;
 }
 
+int signal_send_in_tree_locked(struct process *process, struct user_thread *user,
+			       const struct signal_info *info, bool force)
+{
+	return send_in_tree_locked(process, user, info, force);
+}
+
 int signal_send_thread(struct thread *thread, const struct signal_info *info)
 {
 	unsigned long state = tree_lock();
 	int error = -ESRCH;
 
 	if (!list_empty(&thread->user->link))
-		error = signal_send_in_tree_locked(thread->process, thread->user, info, false);
+		error = send_in_tree_locked(thread->process, thread->user, info, false);
 	tree_unlock(state);
 	return error;
 }

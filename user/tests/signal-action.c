@@ -55,6 +55,43 @@ static void test_basic(void)
 	CHECK_EQ(count, 3);
 }
 
+/* An action that is set to what it is: what is pending and ignored goes nevertheless. */
+static void test_same_again(void)
+{
+	sigset_t pending;
+	reset();
+	block(SIG_BLOCK, SIGCHLD);
+	set_handler(SIGCHLD, SIG_DFL, 0, 0);
+	raise(SIGCHLD);
+	sigpending(&pending);
+	CHECK(sigismember(&pending, SIGCHLD));
+	set_handler(SIGCHLD, SIG_DFL, 0, 0);
+	sigpending(&pending);
+	CHECK(!sigismember(&pending, SIGCHLD));
+	block(SIG_UNBLOCK, SIGCHLD);
+	set_handler(SIGUSR1, counting, 0, 0);
+	block(SIG_BLOCK, SIGUSR1);
+	raise(SIGUSR1);
+	set_handler(SIGUSR1, counting, 0, 0);
+	CHECK_EQ(count, 0);
+	block(SIG_UNBLOCK, SIGUSR1);
+	CHECK_EQ(count, 1);
+}
+
+/* A thread that signals itself is looked for like any other: the process must be the right one. */
+static void test_self(void)
+{
+	reset();
+	set_handler(SIGUSR1, counting, 0, 0);
+	CHECK_OK(syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1));
+	CHECK_OK(syscall(SYS_tkill, gettid(), SIGUSR1));
+	CHECK_EQ(count, 2);
+	CHECK_OK(syscall(SYS_tgkill, getpid(), gettid(), 0));
+	CHECK_ERRNO(syscall(SYS_tgkill, getppid(), gettid(), SIGUSR1), ESRCH);
+	CHECK_ERRNO(syscall(SYS_tgkill, getpid(), gettid(), 65), EINVAL);
+	CHECK_EQ(count, 2);
+}
+
 static void test_nodefer(void)
 {
 	reset();
@@ -246,6 +283,8 @@ static void test_masks_over_siglongjmp(void)
 
 static const struct check_case cases[] = {
 	{ "basic", test_basic },
+	{ "same-again", test_same_again },
+	{ "self", test_self },
 	{ "nodefer", test_nodefer },
 	{ "resethand", test_resethand },
 	{ "nested", test_nested },
