@@ -194,6 +194,18 @@ static void bare_end(void)
 	program = arguments[0] = libc_program;
 }
 
+static void large_bare_begin(void)
+{
+	grow();
+	bare_begin();
+}
+
+static void large_bare_end(void)
+{
+	bare_end();
+	shrink();
+}
+
 const struct row process_rows[] = {
 	{ "fork_exit", NULL, 50, run_fork, NULL, NULL },
 	{ "fork_exec", NULL, 30, run_fork_exec, NULL, NULL },
@@ -204,6 +216,8 @@ const struct row process_rows[] = {
 	{ "vfork_exec_bare", NULL, 50, run_vfork_exec, bare_begin, bare_end },
 	{ "posix_spawn_bare", NULL, 50, run_posix_spawn, bare_begin, bare_end },
 	{ "spawn_bare", NULL, 50, run_spawn, bare_begin, bare_end },
+	{ "fork_exec_bare_64m", NULL, 5, run_fork_exec, large_bare_begin, large_bare_end },
+	{ "spawn_bare_64m", NULL, 20, run_spawn, large_bare_begin, large_bare_end },
 	{ "fork_exit_64m", NULL, 5, run_fork, grow, shrink },
 	{ "fork_exec_64m", NULL, 5, run_fork_exec, grow, shrink },
 	{ "vfork_exec_64m", NULL, 20, run_vfork_exec, grow, shrink },
