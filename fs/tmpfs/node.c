@@ -99,6 +99,7 @@ struct tmpfs_node *tmpfs_node_create(struct tmpfs *tmpfs, u32 mode, int *error)
 		return NULL;
 	}
 	vnode_init(&node->vnode, &tmpfs->system, mode);
+	node->vnode.birth = node->vnode.times.change;
 	node->vnode.ino = atomic64_inc_return(&tmpfs->last_ino);
 	node->pages_counted = 0;
 	node->attributes = NULL;
@@ -163,10 +164,26 @@ static ssize_t link_read(struct vnode *vnode, char *buffer, size_t size)
 	return size;
 }
 
+u32 tmpfs_flags_get(struct vnode *vnode)
+{
+	return vnode->flags;
+}
+
+int tmpfs_flags_set(struct vnode *vnode, u32 flags)
+{
+	if (flags & ~(u32)(VNODE_IMMUTABLE | VNODE_APPEND | VNODE_NODUMP | VNODE_NOATIME))
+		return -EOPNOTSUPP;
+	WRITE_ONCE(vnode->flags, flags);
+	vnode_touch(vnode, false, false, true);
+	return 0;
+}
+
 const struct vnode_operations tmpfs_file_operations = {
 	.refresh = file_refresh,
 	.reserve = file_reserve,
 	.change = tmpfs_change,
+	.flags_get = tmpfs_flags_get,
+	.flags_set = tmpfs_flags_set,
 	.xattr_get = tmpfs_xattr_get,
 	.xattr_set = tmpfs_xattr_set,
 	.xattr_list = tmpfs_xattr_list,

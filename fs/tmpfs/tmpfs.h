@@ -66,6 +66,9 @@ void tmpfs_limit(struct tmpfs *tmpfs);
 void tmpfs_memfd_init(void);
 
 /* tmpfs/directory.c */
+/* struct vnode_operations */
+u32 tmpfs_flags_get(struct vnode *vnode);
+int tmpfs_flags_set(struct vnode *vnode, u32 flags);
 extern const struct vnode_operations tmpfs_directory_operations;
 /* Take every name out of the tree below @root, which nobody uses any more. */
 void tmpfs_empty_tree(struct tmpfs_node *root);

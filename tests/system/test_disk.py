@@ -258,7 +258,7 @@ MEDIUM = ['--smp', '2', '--mem', '128M']
 MANY = ['--smp', '4', '--mem', '256M']
 # What else is said of files holds on ext4, too, under load and on many harts.
 ON_EXT4 = ('mount -t ext4 /dev/vda /tmp && chmod 1777 /tmp || exit 9; /tests/run-all -t 60 /tests file-append file-at '
-           'file-attribute file-data file-descriptor file-directory file-name file-open filestress mmap-file splice xattr '
+           'file-attribute file-data file-descriptor file-directory file-flags file-name file-open filestress mmap-file splice xattr '
            'inotify tmpfile exec-script; status=$?; umount /tmp && exit $status')
 MEMORY = """mkdir /m; mount -t ext4 /dev/vda /m || exit 1
 for i in 1 2 3 4 5 6; do dd if=/dev/zero bs=1M count=24 2>/dev/null | tr '\\0' $i > /m/file-$i || exit 2; done
