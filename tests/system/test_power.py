@@ -69,6 +69,7 @@ mkdir /disk && mount -t ext4 /dev/vda /disk && cd /disk && mkdir d || exit 9
 i=0
 while :; do
 	i=$((i + 1)); seq 1 $((i * 7 % 5000)) | dd of=f$i conv=fsync 2>/dev/null && echo synced $i
+	[ $((i % 10)) != 0 ] || { exec 7>held; rm held; seq 3000 >&7; }
 	seq $i >new && mv new d/moved; echo more >>log; [ $i -le 60 ] || rm f$((i - 60)); [ $((i % 9)) != 0 ] || truncate -s 99 log
 done
 '''
