@@ -113,7 +113,8 @@ static const struct proc_entry *find_child(const struct proc_entry *children, co
 					   size_t length)
 {
 	for (const struct proc_entry *child = children; child && child->name; child++)
-		if (strlen(child->name) == length && !memcmp(child->name, name, length))
+		if (*child->name == *name && strlen(child->name) == length &&
+		    !memcmp(child->name, name, length))
 			return child;
 	return NULL;
 }

@@ -42,7 +42,8 @@ static struct sysfs_node *find_locked(struct sysfs_node *parent, const char *nam
 	struct sysfs_node *child;
 
 	list_for_each_entry(child, &parent->children, sibling)
-		if (strlen(child->name) == length && !memcmp(child->name, name, length))
+		if (*child->name == *name && strlen(child->name) == length &&
+		    !memcmp(child->name, name, length))
 			return child;
 	return NULL;
 }
