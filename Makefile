@@ -57,7 +57,7 @@ CODE_FLAGS := -O2 -g -ffreestanding -fno-common -fno-strict-aliasing -fno-stack-
 	-fno-omit-frame-pointer -ffunction-sections -fdata-sections -mabi=lp64 -mno-relax
 KERNEL_FLAGS = $(CC_FLAGS) $(CODE_FLAGS) -fno-pic -fno-pie -mcmodel=medany -nostdinc $(CC_INCLUDES) \
 	-Iarch/include -Iarch/$(ISA)/include -Ikernel -I. -I$(O) -ffile-prefix-map=$(CURDIR)=. \
-	$(if $(DEBUG),-DSELENE_DEBUG=1)
+	$(if $(DEBUG),-DSELENE_DEBUG=1,-DSELENE_INLINE_LOCKS=1)
 KERNEL_LINK := -nostdlib --no-relax --gc-sections --build-id=none --orphan-handling=error \
 	-z max-page-size=4096 -z noexecstack -T arch/$(ISA)/selene.lds
 

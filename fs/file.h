@@ -44,8 +44,21 @@ struct io_iterator {
 	size_t left;	       /* bytes in all */
 	struct io_segment one; /* for the single-segment case */
 };
-void io_user(struct io_iterator *iterator, vaddr_t base, size_t size, bool to_memory);
-void io_kernel(struct io_iterator *iterator, void *base, size_t size, bool to_memory);
+static inline void io_user(struct io_iterator *iterator, vaddr_t base, size_t size, bool to_memory)
+{
+	iterator->kernel = false;
+	iterator->to_memory = to_memory;
+	iterator->count = 1;
+	iterator->segments = &iterator->one;
+	iterator->offset = 0;
+	iterator->left = size;
+	iterator->one = (struct io_segment){ base, size };
+}
+static inline void io_kernel(struct io_iterator *iterator, void *base, size_t size, bool to_memory)
+{
+	io_user(iterator, (uintptr_t)base, size, to_memory);
+	iterator->kernel = true;
+}
 /* Copy up to @size bytes and advance: bytes copied (less than asked only at a fault or the end). */
 size_t io_copy(struct io_iterator *iterator, void *data, size_t size);
 size_t io_zero(struct io_iterator *iterator, size_t size);

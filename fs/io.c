@@ -4,27 +4,6 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 
-static void io_one(struct io_iterator *iterator, u64 base, size_t size, bool kernel, bool to_memory)
-{
-	iterator->kernel = kernel;
-	iterator->to_memory = to_memory;
-	iterator->count = 1;
-	iterator->segments = &iterator->one;
-	iterator->offset = 0;
-	iterator->left = size;
-	iterator->one = (struct io_segment){ base, size };
-}
-
-void io_user(struct io_iterator *iterator, vaddr_t base, size_t size, bool to_memory)
-{
-	io_one(iterator, base, size, false, to_memory);
-}
-
-void io_kernel(struct io_iterator *iterator, void *base, size_t size, bool to_memory)
-{
-	io_one(iterator, (uintptr_t)base, size, true, to_memory);
-}
-
 static void io_advance(struct io_iterator *iterator, size_t size)
 {
 	iterator->left -= size;
@@ -82,7 +61,19 @@ static size_t io_transfer(struct io_iterator *iterator, u8 *data, size_t size)
 
 size_t io_copy(struct io_iterator *iterator, void *data, size_t size)
 {
-	return io_transfer(iterator, data, size);
+	size_t done;
+	u64 at;
+
+	if (unlikely(iterator->kernel || iterator->count != 1))
+		return io_transfer(iterator, data, size);
+	/* The only segment holds all that is left. */
+	at = iterator->segments->base + iterator->offset;
+	size = MIN(size, iterator->left);
+	done = size - (iterator->to_memory ? copy_out_partial(at, data, size)
+					   : copy_in_partial(data, at, size));
+	iterator->offset += done;
+	iterator->left -= done;
+	return done;
 }
 
 size_t io_zero(struct io_iterator *iterator, size_t size)

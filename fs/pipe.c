@@ -78,6 +78,24 @@ static ssize_t slot_read(struct pipe *pipe, struct io_iterator *iterator, bool *
 	return done || !wanted ? (ssize_t)done : -EFAULT;
 }
 
+/* No data, and there never will be any. */
+static bool pipe_ended(struct pipe *pipe)
+{
+	return pipe_empty(pipe) && !READ_ONCE(pipe->writers);
+}
+
+/* Until there may be something to take: 0, also at the end; or an error. */
+static __noinline int wait_for_data(struct pipe *pipe, struct file *file)
+{
+	if (pipe_ended(pipe))
+		return 0;
+	if (file->flags & O_NONBLOCK)
+		return -EAGAIN;
+	return wait_event_interruptible(&pipe->read_wait, pipe_readable(pipe) || pipe_ended(pipe))
+		       ? -ERESTARTSYS
+		       : 0;
+}
+
 static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
 	struct pipe *pipe = file->private;
@@ -86,30 +104,23 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 
 	if (!iterator->left)
 		return 0;
-	mutex_lock(&pipe->lock);
-	was_full = pipe_full(pipe);
-	while (iterator->left && !last) {
-		if (pipe_readable(pipe)) {
-			done = slot_read(pipe, iterator, &last);
-			if (done >= 0)
-				total += done;
-			else if (!total)
-				total = done;
-			continue;
-		}
-		if (total || (pipe_empty(pipe) && !pipe->writers))
-			break;
-		if (file->flags & O_NONBLOCK) {
-			total = -EAGAIN;
-			break;
-		}
-		mutex_unlock(&pipe->lock);
-		if (wait_event_interruptible(
-			    &pipe->read_wait,
-			    pipe_readable(pipe) || (pipe_empty(pipe) && !READ_ONCE(pipe->writers))))
-			return -ERESTARTSYS;
+	for (;;) {
+		int error = pipe_readable(pipe) ? 0 : wait_for_data(pipe, file);
+
+		if (error)
+			return error;
 		mutex_lock(&pipe->lock);
-		was_full = pipe_full(pipe);
+		if (pipe_readable(pipe) || pipe_ended(pipe))
+			break;
+		mutex_unlock(&pipe->lock); /* another reader was first */
+	}
+	was_full = pipe_full(pipe);
+	while (iterator->left && !last && pipe_readable(pipe)) {
+		done = slot_read(pipe, iterator, &last);
+		if (done >= 0)
+			total += done;
+		else if (!total)
+			total = done;
 	}
 	was_full = was_full && !pipe_full(pipe);
 	mutex_unlock(&pipe->lock);

@@ -66,7 +66,7 @@ void segments_free(struct io_segment *first, struct io_segment *few)
 }
 
 /* For /proc/PID/io. */
-static long counted(bool write, long result)
+static __force_inline long counted(bool write, long result)
 {
 	struct process_activity *activity = &thread_current()->user->activity;
 	u64 bytes = result > 0 ? (u64)result : 0;
@@ -82,7 +82,7 @@ static long counted(bool write, long result)
 }
 
 /* With @at NULL: at the file's own position. */
-static long transfer(struct file *file, struct io_iterator *iterator, bool write, s64 *at)
+static __force_inline long transfer(struct file *file, struct io_iterator *iterator, bool write, s64 *at)
 {
 	if (write ? !file_writable(file) : !file_readable(file))
 		return -EBADF;
@@ -95,7 +95,7 @@ static long transfer(struct file *file, struct io_iterator *iterator, bool write
 		       write ? file_write(file, iterator, at) : file_read(file, iterator, at));
 }
 
-static long transfer_one(unsigned long fd, vaddr_t base, u64 size, bool write, s64 *at)
+static __force_inline long transfer_one(unsigned long fd, vaddr_t base, u64 size, bool write, s64 *at)
 {
 	struct io_iterator iterator;
 	struct file_hold hold;

@@ -64,26 +64,14 @@ struct spinlock {
 #endif
 
 void spin_init(struct spinlock *lock, enum lock_rank rank);
+#ifndef SELENE_INLINE_LOCKS
 void spin_lock(struct spinlock *lock);
-bool spin_trylock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 /* Second lock of a rank already held: the caller orders by address. */
 void spin_lock_nested(struct spinlock *lock);
+#endif
+bool spin_trylock(struct spinlock *lock);
 bool spin_is_held(const struct spinlock *lock); /* by this CPU in debug builds, else by anyone */
-
-static inline unsigned long spin_lock_irqsave(struct spinlock *lock)
-{
-	unsigned long state = irq_save();
-
-	spin_lock(lock);
-	return state;
-}
-
-static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long state)
-{
-	spin_unlock(lock);
-	irq_restore(state);
-}
 
 struct mutex {
 	struct atomic32 state; /* 0 free, 1 held, 2 held and waited for */
@@ -102,13 +90,31 @@ struct mutex {
 		.wait_lock = SPINLOCK_INIT(RANK_WAIT), .waiters = LIST_INIT((name).waiters)        \
 	}
 void mutex_init(struct mutex *mutex, enum lock_rank rank);
+#ifndef SELENE_INLINE_LOCKS
 void mutex_lock(struct mutex *mutex);
 void mutex_lock_nested(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+#endif
 bool mutex_trylock(struct mutex *mutex);
 /* -EINTR when a signal is pending first. */
 __must_check int mutex_lock_interruptible(struct mutex *mutex);
-void mutex_unlock(struct mutex *mutex);
 bool mutex_is_held(const struct mutex *mutex); /* by the current thread */
+
+#include <sched/lock_fast.h>
+
+static inline unsigned long spin_lock_irqsave(struct spinlock *lock)
+{
+	unsigned long state = irq_save();
+
+	spin_lock(lock);
+	return state;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long state)
+{
+	spin_unlock(lock);
+	irq_restore(state);
+}
 
 struct rwlock {
 	struct atomic32 word; /* bit 0: a writer; bit 1: waiters; from bit 2: readers */

@@ -16,7 +16,6 @@
 #include <debug/lock_check.h>
 #include <sched/cpu.h>
 
-enum { FREE, HELD, CONTENDED };
 enum { SPIN_ROUNDS = 100 };
 
 struct mutex_waiter {
@@ -26,20 +25,12 @@ struct mutex_waiter {
 
 void mutex_init(struct mutex *mutex, enum lock_rank rank)
 {
-	*mutex = (struct mutex){ .state = ATOMIC_INIT(FREE) };
+	*mutex = (struct mutex){ .state = ATOMIC_INIT(MUTEX_FREE) };
 	spin_init(&mutex->wait_lock, RANK_WAIT);
 	list_init(&mutex->waiters);
 #ifdef SELENE_DEBUG
 	mutex->rank = rank;
 #endif
-}
-
-static inline bool try_fast(struct mutex *mutex)
-{
-	u32 expected = FREE;
-
-	return __atomic_compare_exchange_n(&mutex->state.v, &expected, HELD, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static inline void taken(struct mutex *mutex, vaddr_t place)
@@ -59,9 +50,9 @@ static bool try_spinning(struct mutex *mutex)
 	for (unsigned i = 0; i < SPIN_ROUNDS; i++) {
 		u32 state = atomic32_read(&mutex->state);
 
-		if (state == FREE && try_fast(mutex))
+		if (state == MUTEX_FREE && mutex_try_take(mutex))
 			return true;
-		if (state == CONTENDED)
+		if (state == MUTEX_CONTENDED)
 			return false;
 		cpu_relax();
 	}
@@ -77,7 +68,7 @@ static int lock_slowly(struct mutex *mutex, enum wait_mode mode)
 		return 0;
 	spin_lock(&mutex->wait_lock);
 	list_add_tail(&mutex->waiters, &waiter.link);
-	while (atomic32_xchg(&mutex->state, CONTENDED) != FREE) {
+	while (atomic32_xchg(&mutex->state, MUTEX_CONTENDED) != MUTEX_FREE) {
 		if (error)
 			goto give_up;
 		spin_unlock(&mutex->wait_lock);
@@ -89,7 +80,7 @@ give_up:
 	list_remove(&waiter.link);
 	/* Nobody waits any more: whoever holds the mutex now unlocks it without looking for waiters. */
 	if (list_empty(&mutex->waiters))
-		atomic32_cmpxchg(&mutex->state, CONTENDED, HELD);
+		atomic32_cmpxchg(&mutex->state, MUTEX_CONTENDED, MUTEX_HELD);
 	spin_unlock(&mutex->wait_lock);
 	/* The sleep may have used up a wake-up that an outer wait must see. */
 	if (waiter.thread->wait_depth)
@@ -97,6 +88,12 @@ give_up:
 	return error;
 }
 
+#ifdef SELENE_INLINE_LOCKS
+void mutex_lock_slowly(struct mutex *mutex)
+{
+	(void)lock_slowly(mutex, WAIT_UNINTERRUPTIBLE);
+}
+#else
 void mutex_lock(struct mutex *mutex)
 {
 	vaddr_t place = (vaddr_t)__builtin_return_address(0);
@@ -104,7 +101,7 @@ void mutex_lock(struct mutex *mutex)
 #ifdef SELENE_DEBUG
 	lock_check_before(mutex, LOCK_MUTEX, mutex->rank, false, place);
 #endif
-	if (unlikely(!try_fast(mutex)))
+	if (unlikely(!mutex_try_take(mutex)))
 		(void)lock_slowly(mutex, WAIT_UNINTERRUPTIBLE);
 	taken(mutex, place);
 }
@@ -116,14 +113,15 @@ void mutex_lock_nested(struct mutex *mutex)
 #ifdef SELENE_DEBUG
 	lock_check_before(mutex, LOCK_MUTEX, mutex->rank, true, place);
 #endif
-	if (unlikely(!try_fast(mutex)))
+	if (unlikely(!mutex_try_take(mutex)))
 		(void)lock_slowly(mutex, WAIT_UNINTERRUPTIBLE);
 	taken(mutex, place);
 }
+#endif
 
 bool mutex_trylock(struct mutex *mutex)
 {
-	if (!try_fast(mutex))
+	if (!mutex_try_take(mutex))
 		return false;
 	taken(mutex, (vaddr_t)__builtin_return_address(0));
 	return true;
@@ -137,7 +135,7 @@ int mutex_lock_interruptible(struct mutex *mutex)
 #ifdef SELENE_DEBUG
 	lock_check_before(mutex, LOCK_MUTEX, mutex->rank, false, place);
 #endif
-	if (unlikely(!try_fast(mutex)))
+	if (unlikely(!mutex_try_take(mutex)))
 		error = lock_slowly(mutex, WAIT_INTERRUPTIBLE);
 	if (!error)
 		taken(mutex, place);
@@ -150,7 +148,7 @@ static void unlock_slowly(struct mutex *mutex)
 	u64 kicks = 0;
 
 	spin_lock(&mutex->wait_lock);
-	atomic32_set_release(&mutex->state, FREE);
+	atomic32_set_release(&mutex->state, MUTEX_FREE);
 	first = list_first_entry_or_null(&mutex->waiters, struct mutex_waiter, link);
 	if (first)
 		thread_wake_deferred(first->thread, WAKE_NORMAL, &kicks);
@@ -158,16 +156,20 @@ static void unlock_slowly(struct mutex *mutex)
 	cpus_kick(kicks);
 }
 
+#ifdef SELENE_INLINE_LOCKS
+void mutex_unlock_slowly(struct mutex *mutex)
+{
+	unlock_slowly(mutex);
+}
+#else
 void mutex_unlock(struct mutex *mutex)
 {
-	u32 expected = HELD;
-
 	mutex->holder = NULL;
 	lock_check_release(mutex, LOCK_MUTEX);
-	if (unlikely(!__atomic_compare_exchange_n(&mutex->state.v, &expected, FREE, false,
-						  __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	if (unlikely(!mutex_try_release(mutex)))
 		unlock_slowly(mutex);
 }
+#endif
 
 bool mutex_is_held(const struct mutex *mutex)
 {

@@ -24,24 +24,6 @@ void runqueue_init(struct cpu *cpu)
 	cpu->tick_deadline = WAIT_FOREVER;
 }
 
-struct cpu *thread_lock(struct thread *thread, unsigned long *state)
-{
-	*state = irq_save();
-	for (;;) {
-		struct cpu *cpu = READ_ONCE(thread->cpu);
-
-		spin_lock(&cpu->queue_lock);
-		if (likely(READ_ONCE(thread->cpu) == cpu))
-			return cpu;
-		spin_unlock(&cpu->queue_lock);
-	}
-}
-
-void thread_unlock(struct cpu *cpu, unsigned long state)
-{
-	spin_unlock_irqrestore(&cpu->queue_lock, state);
-}
-
 static u64 allowed_bits(const struct thread *thread)
 {
 	return READ_ONCE(thread->affinity.bits) & READ_ONCE(cpus_online.bits);
@@ -173,6 +155,22 @@ static u64 call_idle_helper(const struct thread *thread)
 	return idle & -idle;
 }
 
+/*
+ * [rq] On the queue of @cpu, if it may run there: adds to *@kicks the CPUs to kick. An idle helper is looked
+ * for after the queue's length was changed, with the lock held or not.
+ */
+static bool place_here(struct cpu *cpu, struct thread *thread, bool woken, u64 *kicks)
+{
+	u64 allowed = allowed_bits(thread);
+
+	if (unlikely(!(allowed >> cpu->index & 1) && allowed))
+		return false;
+	*kicks |= enqueue(cpu, thread, woken);
+	if (waiting_on(cpu))
+		*kicks |= call_idle_helper(thread);
+	return true;
+}
+
 u64 runqueue_place(struct thread *thread, bool woken)
 {
 	u64 kicks = 0;
@@ -181,21 +179,30 @@ u64 runqueue_place(struct thread *thread, bool woken)
 	for (;;) {
 		struct cpu *cpu = thread->cpu;
 		unsigned long state = spin_lock_irqsave(&cpu->queue_lock);
-		u64 allowed = allowed_bits(thread);
-		bool fits = allowed >> cpu->index & 1 || !allowed, waits;
+		bool placed = place_here(cpu, thread, woken, &kicks);
 
-		if (fits)
-			kicks |= enqueue(cpu, thread, woken);
-		waits = fits && waiting_on(cpu);
 		spin_unlock_irqrestore(&cpu->queue_lock, state);
-		if (waits)
-			kicks |= call_idle_helper(thread);
-		if (fits)
+		if (placed)
 			return kicks;
 		/* If it was chosen for being idle, it has left the set of those: wake it. */
 		kicks |= (u64)1 << cpu->index;
 		WRITE_ONCE(thread->cpu, runqueue_choose(thread));
 	}
+}
+
+u64 runqueue_wake(struct cpu *cpu, struct thread *thread, unsigned long state)
+{
+	struct cpu *chosen = runqueue_choose(thread);
+	u64 kicks = 0;
+
+	thread->state = THREAD_RUNNABLE;
+	if (likely(chosen == cpu) && place_here(cpu, thread, true, &kicks)) {
+		thread_unlock(cpu, state);
+		return kicks;
+	}
+	WRITE_ONCE(thread->cpu, chosen);
+	thread_unlock(cpu, state);
+	return runqueue_place(thread, true);
 }
 
 void runqueue_remove(struct cpu *cpu, struct thread *thread)

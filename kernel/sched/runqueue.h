@@ -22,14 +22,30 @@ static inline u64 slice_of(const struct thread *thread)
 
 void runqueue_init(struct cpu *cpu);
 /* Lock the run queue of @thread, with interrupts off; it cannot leave it meanwhile. */
-struct cpu *thread_lock(struct thread *thread, unsigned long *state);
-void thread_unlock(struct cpu *cpu, unsigned long state);
+static inline struct cpu *thread_lock(struct thread *thread, unsigned long *state)
+{
+	*state = irq_save();
+	for (;;) {
+		struct cpu *cpu = READ_ONCE(thread->cpu);
+
+		spin_lock(&cpu->queue_lock);
+		if (likely(READ_ONCE(thread->cpu) == cpu))
+			return cpu;
+		spin_unlock(&cpu->queue_lock);
+	}
+}
+static inline void thread_unlock(struct cpu *cpu, unsigned long state)
+{
+	spin_unlock_irqrestore(&cpu->queue_lock, state);
+}
 /*
  * Put a RUNNABLE thread that is on no queue on one; no run queue locked. Any context. Returns the
  * set of CPUs to kick, which the caller does once it has let go of its own locks: an interrupt to
  * another CPU takes long, and whoever is woken by it would wait for them.
  */
 u64 runqueue_place(struct thread *thread, bool woken);
+/* The same for a thread that slept, whose thread_lock() gave @cpu: that lock is free on return. */
+u64 runqueue_wake(struct cpu *cpu, struct thread *thread, unsigned long state);
 /* Which CPU @thread should be woken on. A hint; takes an idle CPU out of the set of idle ones. */
 struct cpu *runqueue_choose(const struct thread *thread);
 /* Take @thread off its queue. [rq] */

@@ -152,13 +152,10 @@ bool thread_wake_deferred(struct thread *thread, enum thread_wake kind, u64 *kic
 		news |= !thread->wake_pending;
 		thread->wake_pending = true;
 	}
-	if (sleeps) {
-		thread->state = THREAD_RUNNABLE;
-		WRITE_ONCE(thread->cpu, runqueue_choose(thread));
-	}
-	thread_unlock(cpu, state);
 	if (sleeps)
-		*kicks |= runqueue_place(thread, true);
+		*kicks |= runqueue_wake(cpu, thread, state);
+	else
+		thread_unlock(cpu, state);
 	return news;
 }
 

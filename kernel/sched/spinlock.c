@@ -61,14 +61,17 @@ static void wait_until_free(struct spinlock *lock)
 	}
 }
 
-static inline bool try_take(struct spinlock *lock)
+#ifdef SELENE_INLINE_LOCKS
+void spin_lock_slowly(struct spinlock *lock)
 {
-	return !__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE);
+	do
+		wait_until_free(lock);
+	while (!spin_try_take(lock) && !panic_in_progress());
 }
-
+#else
 static inline void take(struct spinlock *lock)
 {
-	while (unlikely(!try_take(lock)) && !panic_in_progress())
+	while (unlikely(!spin_try_take(lock)) && !panic_in_progress())
 		wait_until_free(lock);
 #ifdef SELENE_DEBUG
 	lock->holder = thread_current();
@@ -94,18 +97,6 @@ void spin_lock_nested(struct spinlock *lock)
 	NOTE_PLACE(lock);
 }
 
-bool spin_trylock(struct spinlock *lock)
-{
-	if (READ_ONCE(lock->locked) || !try_take(lock))
-		return false;
-#ifdef SELENE_DEBUG
-	lock->holder = thread_current();
-	lock_check_taken(lock, LOCK_SPIN);
-#endif
-	NOTE_PLACE(lock);
-	return true;
-}
-
 void spin_unlock(struct spinlock *lock)
 {
 #ifdef SELENE_DEBUG
@@ -113,6 +104,19 @@ void spin_unlock(struct spinlock *lock)
 	lock->holder = NULL;
 #endif
 	store_release(&lock->locked, 0);
+}
+#endif
+
+bool spin_trylock(struct spinlock *lock)
+{
+	if (READ_ONCE(lock->locked) || !spin_try_take(lock))
+		return false;
+#ifdef SELENE_DEBUG
+	lock->holder = thread_current();
+	lock_check_taken(lock, LOCK_SPIN);
+#endif
+	NOTE_PLACE(lock);
+	return true;
 }
 
 bool spin_is_held(const struct spinlock *lock)
