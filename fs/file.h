@@ -175,6 +175,25 @@ struct file_hold {
 };
 struct file_hold file_hold(int fd);	 /* not O_PATH */
 struct file_hold file_hold_path(int fd); /* O_PATH too */
+/*
+ * For calls that hold many: whether they need be counted is looked at once. Valid for one system call that
+ * closes nothing.
+ */
+struct file_holder {
+	struct file **files; /* NULL: they must be counted */
+	unsigned size;
+};
+struct file_holder file_holder(void);
+static inline struct file_hold file_hold_by(const struct file_holder *holder, int fd)
+{
+	if (likely(holder->files && (unsigned)fd < holder->size)) {
+		struct file *file = holder->files[fd];
+
+		if (likely(file && !(file->flags & O_PATH)))
+			return (struct file_hold){ file, false };
+	}
+	return file_hold(fd);
+}
 static inline void file_release(struct file_hold hold)
 {
 	if (hold.counted)

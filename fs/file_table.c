@@ -254,13 +254,28 @@ static __noinline struct file_hold hold_counted(struct file_table *table, int fd
 	return (struct file_hold){ file, file != NULL };
 }
 
+/* Nobody else can close what @table holds. */
+static __force_inline bool is_alone(struct process *process, struct file_table *table)
+{
+	return atomic32_read(&table->references) == 1 && read_acquire(&process->thread_count) == 1;
+}
+
+struct file_holder file_holder(void)
+{
+	struct file_table *table = process_current()->files;
+
+	if (!is_alone(process_current(), table))
+		return (struct file_holder){ NULL, 0 };
+	return (struct file_holder){ table->files, table->size };
+}
+
 static __force_inline struct file_hold hold(int fd, bool path_too)
 {
 	struct process *process = process_current();
 	struct file_table *table = process->files;
 	struct file *file = NULL;
 
-	if (atomic32_read(&table->references) != 1 || read_acquire(&process->thread_count) != 1)
+	if (!is_alone(process, table))
 		return hold_counted(table, fd, path_too);
 	if ((unsigned)fd < table->size)
 		file = table->files[fd];

@@ -82,7 +82,8 @@ static __force_inline long counted(bool write, long result)
 }
 
 /* With @at NULL: at the file's own position. */
-static __force_inline long transfer(struct file *file, struct io_iterator *iterator, bool write, s64 *at)
+static __force_inline long transfer(struct file *file, struct io_iterator *iterator, bool write,
+				    s64 *at)
 {
 	if (write ? !file_writable(file) : !file_readable(file))
 		return -EBADF;
@@ -95,7 +96,8 @@ static __force_inline long transfer(struct file *file, struct io_iterator *itera
 		       write ? file_write(file, iterator, at) : file_read(file, iterator, at));
 }
 
-static __force_inline long transfer_one(unsigned long fd, vaddr_t base, u64 size, bool write, s64 *at)
+static __force_inline long transfer_one(unsigned long fd, vaddr_t base, u64 size, bool write,
+					s64 *at)
 {
 	struct io_iterator iterator;
 	struct file_hold hold;

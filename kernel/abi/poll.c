@@ -201,9 +201,10 @@ static long finish(long result, vaddr_t address, u64 deadline)
 	return error ? -EINTR : -ERESTARTNOHAND;
 }
 
-static void request_make(struct poll_request *request, s32 fd, u32 wanted)
+static __force_inline void request_make(struct poll_request *request, s32 fd, u32 wanted,
+					const struct file_holder *holder)
 {
-	request->hold = fd >= 0 ? file_hold(fd) : (struct file_hold){ NULL, false };
+	request->hold = fd >= 0 ? file_hold_by(holder, fd) : (struct file_hold){ NULL, false };
 	request->fd = fd;
 	request->wanted = wanted;
 	request->ready = 0;
@@ -212,6 +213,7 @@ static void request_make(struct poll_request *request, s32 fd, u32 wanted)
 static long poll_user(vaddr_t address, u64 count, u64 deadline)
 {
 	struct poll_request few[FDS_FEW], *requests = requests_alloc(few, count);
+	const struct file_holder holder = file_holder();
 	struct poll_fd fds[FDS_FEW];
 	unsigned made = 0;
 	long result = 0;
@@ -226,7 +228,7 @@ static long poll_user(vaddr_t address, u64 count, u64 deadline)
 			result = -EFAULT;
 			break;
 		}
-		request_make(&requests[made], fd->fd, (u16)fd->events | POLLERR | POLLHUP);
+		request_make(&requests[made], fd->fd, (u16)fd->events | POLLERR | POLLHUP, &holder);
 	}
 	if (!result)
 		result = poll_wait_for(requests, made, deadline);
@@ -348,6 +350,7 @@ static long sets_out(struct select_sets *sets, const struct poll_request *reques
 
 static long select_sets_wait(struct select_sets *sets, u64 deadline)
 {
+	const struct file_holder holder = file_holder();
 	unsigned count = count_wanted(sets), made = 0;
 	struct poll_request few[FDS_FEW], *requests = requests_alloc(few, count);
 	long result = 0;
@@ -359,7 +362,7 @@ static long select_sets_wait(struct select_sets *sets, u64 deadline)
 
 		if (!wanted)
 			continue;
-		request_make(&requests[made], fd, wanted);
+		request_make(&requests[made], fd, wanted, &holder);
 		if (!requests[made++].hold.file)
 			result = -EBADF;
 	}
