@@ -212,6 +212,9 @@ $(PROGRAMS): $(U)/%: user/%.c $(U)/flags $(DRAW) $(U)/libselene-spawn.a
 	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -ffunction-sections -Wl,--gc-sections -MMD -MP -MF $@.d -o $@ $< \
 		$(DRAW) -Wl,--whole-archive $(U)/libselene-spawn.a -Wl,--no-whole-archive
 
+# Its grammar is the kernel's table of calls.
+$(U)/tests/callgrammar: USER_FLAGS += -idirafter kernel
+
 $(TEST_PROGRAMS): $(U)/%: user/%.c $(U)/flags
 	$(call say,USERCC,$<)mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -MMD -MP -MF $@.d -o $@ $<

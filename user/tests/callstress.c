@@ -2,7 +2,7 @@
  * Stress: system calls with arguments of any value, from unprivileged children. They may fail,
  * block or die; the system, this process and what it owns must not notice.
  */
-#include "check.h"
+#include "health.h"
 #include <grp.h>
 #include <sys/resource.h>
 
@@ -110,23 +110,6 @@ static void children_reap(pid_t *pids)
 			sleep_ms(1);
 		}
 	}
-}
-
-/* Does everything still work? */
-static void health_check(void)
-{
-	char text[64];
-	int ends[2];
-	CHECK_OK(pipe(ends));
-	pid_t pid = fork_child();
-	if (pid == 0)
-		_exit(write(ends[1], "well", 4) == 4 ? 0 : 1);
-	CHECK_EQ(wait_status(pid), 0);
-	CHECK_EQ(read(ends[0], text, sizeof(text)), 4);
-	close(ends[0]), close(ends[1]);
-	CHECK(file_write("health", "abc", 3));
-	CHECK_EQ(file_read("health", text, sizeof(text)), 3);
-	CHECK_OK(unlink("health"));
 }
 
 static void test_random(void)

@@ -1,0 +1,509 @@
+/*
+ * Stress: every system call of the kernel's table, with arguments drawn by their kinds, from
+ * unprivileged children and their threads. They may fail, block or die; afterwards everything works
+ * as before and the kernel's audit is clean. callgrammar [-t WATCHDOG] [SEED [SECONDS]]
+ */
+#include "call_hints.h"
+#include "health.h"
+#include <grp.h>
+#include <pthread.h>
+
+#define AUDIT "/proc/selene/audit"
+
+enum {
+	CHILDREN = 4,
+	CALLS = 600,	    /* of each thread */
+	ROUND_MS = 1500,    /* then the children are killed */
+	END_MS = 20000,	    /* later than that the end of a killed child is a hang */
+	FIRST_USER = 20001, /* each child is a user of its own, so that kill(-1) ends it alone */
+	TABLE_MOST = 512,
+	SELENE_SYS_spawn = 0x5e1e,
+};
+
+/* The kinds of the table, by the names that it has for them. */
+enum kind {
+	ARG_NONE,
+	ARG_INT,
+	ARG_UNSIGNED,
+	ARG_HEX,
+	ARG_FD,
+	ARG_DIRFD,
+	ARG_PATH,
+	ARG_STRING,
+	ARG_BUFFER_IN,
+	ARG_BUFFER_OUT,
+	ARG_POINTER,
+	ARG_SIZE,
+	ARG_FLAGS,
+	ARG_MODE,
+	ARG_SIGNAL,
+	ARG_PID,
+	ARG_OFFSET,
+};
+
+struct call {
+	int number;
+	const char *name;
+	unsigned char kinds[6];
+};
+
+#define SYSCALL(number, name, handler, status, ...) { (number), #name, { __VA_ARGS__ } },
+static const struct call calls[] = {
+#include <abi/table.h>
+};
+
+/* Shared by all processes of the test. */
+struct counts {
+	long made[TABLE_MOST], succeeded[TABLE_MOST];
+};
+
+static struct counts *counts;
+static long seconds = 6;
+
+static long integer_draw(uint64_t *random)
+{
+	static const long plain[] = {
+		0,	 1,	   2,	     3,	       7,	 8,	   16,	    64,	   100,
+		4095,	 4096,	   4097,     65536,    -1,	 -2,	   -100,    -4096, INT_MAX,
+		INT_MIN, LONG_MAX, LONG_MIN, 1L << 31, 1L << 32, 1L << 40, 1000000,
+	};
+	switch (below(random, 3)) {
+	case 0:
+		return plain[below(random, ARRAY_SIZE(plain))];
+	case 1:
+		return below(random, 24);
+	default:
+		return things.ids[below(random, ARRAY_SIZE(things.ids))];
+	}
+}
+
+static long size_draw(uint64_t *random)
+{
+	static const long plain[] = { 0,    8,	  8,	16,    24,    64,      128,
+				      4095, 4096, 4097, 8192,  65536, 1 << 20, LONG_MAX,
+				      -1,   -8,	  256,	12288, 1,     1L << 40 };
+	return below(random, 4) ? plain[below(random, ARRAY_SIZE(plain))]
+				: (long)below(random, 5000);
+}
+
+static long descriptor_draw(uint64_t *random)
+{
+	long bad = below(random, 2) ? -1 : integer_draw(random);
+	return below(random, 16) ? (long)below(random, FDS) : bad;
+}
+
+static long bad_pointer_draw(uint64_t *random)
+{
+	switch (below(random, 4)) {
+	case 0:
+		return 0;
+	case 1:
+		return (long)things.edge + (long)below(random, 64) - 32;
+	case 2:
+		return (long)(~0UL << 38) + (long)below(random, 1UL << 38);
+	default:
+		return (long)random_next(random);
+	}
+}
+
+/* Memory to read or write: the area, what was mapped by earlier calls, or none. */
+static long memory_draw(uint64_t *random)
+{
+	uint64_t draw = below(random, 16);
+	if (draw == 0)
+		return bad_pointer_draw(random);
+	if (draw < 4)
+		return things.mappings[below(random, ARRAY_SIZE(things.mappings))];
+	return (long)(draw < 6 ? things.area + below(random, AREA_PAGES) * PAGE
+			       : somewhere(random));
+}
+
+static long path_draw(uint64_t *random)
+{
+	uint64_t draw = below(random, 16);
+	if (draw == 0)
+		return bad_pointer_draw(random);
+	if (draw == 1)
+		return (long)things.long_name + (long)below(random, NAME_MOST);
+	if (draw == 2) /* it ends where the memory ends, or does not end */
+		return (long)memcpy(things.edge - 5, below(random, 2) ? "file" : "files", 5);
+	return (long)names[below(random, ARRAY_SIZE(names))];
+}
+
+/* A filled record in the area; at times its end is where the memory ends, or after that. */
+static long record_draw(record_fill *fill, uint64_t *random)
+{
+	union record record;
+	unsigned char *place = somewhere(random);
+	uint64_t draw = below(random, 16);
+	if (draw == 0)
+		return bad_pointer_draw(random);
+	fill(&record, random);
+	if (draw == 1)
+		place = things.edge - below(random, sizeof(record));
+	size_t room = (size_t)(things.edge - place);
+	memcpy(place, &record, room < sizeof(record) ? room : sizeof(record));
+	return (long)place;
+}
+
+static long signal_draw(uint64_t *random)
+{
+	static const long plain[] = {
+		0, SIGUSR1, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, 34, 64, 65, -1
+	};
+	if (below(random, 16))
+		return plain[below(random, ARRAY_SIZE(plain))];
+	return below(random, 66);
+}
+
+static long process_draw(uint64_t *random)
+{
+	switch (below(random, 8)) {
+	case 0:
+		return 0;
+	case 1:
+		return getppid();
+	case 2:
+		return integer_draw(random);
+	case 3:
+		return syscall(SYS_gettid);
+	case 4:
+		return getpid();
+	default:
+		return things.pids[below(random, ARRAY_SIZE(things.pids))];
+	}
+}
+
+static long flags_draw(uint64_t *random)
+{
+	long flags = 0;
+	for (uint64_t i = below(random, 3); i > 0; i--)
+		flags |= 1L << below(random, 32);
+	return flags;
+}
+
+/* By the kind alone. */
+static long kind_draw(enum kind kind, uint64_t *random)
+{
+	static record_fill *const fills[] = {
+		fill_words, fill_numbers, fill_time,	   fill_vector, fill_address, fill_events,
+		fill_polls, fill_message, fill_semaphores, fill_event,	fill_info,    fill_pointers,
+	};
+	switch (kind) {
+	case ARG_FD:
+		return descriptor_draw(random);
+	case ARG_DIRFD:
+		return below(random, 3) ? AT_FDCWD : descriptor_draw(random);
+	case ARG_PATH:
+	case ARG_STRING:
+		return path_draw(random);
+	case ARG_BUFFER_IN:
+	case ARG_BUFFER_OUT:
+		return memory_draw(random);
+	case ARG_POINTER:
+		if (below(random, 4) == 0)
+			return memory_draw(random);
+		if (below(random, 4) == 0)
+			return 0;
+		return record_draw(fills[below(random, ARRAY_SIZE(fills))], random);
+	case ARG_SIZE:
+		return size_draw(random);
+	case ARG_FLAGS:
+		return flags_draw(random);
+	case ARG_MODE:
+		return below(random, 8) ? 0700 | (long)below(random, 0100) : flags_draw(random);
+	case ARG_SIGNAL:
+		return signal_draw(random);
+	case ARG_PID:
+		return process_draw(random);
+	case ARG_OFFSET:
+		return below(random, 4) ? (long)below(random, 70000) : integer_draw(random);
+	default:
+		return integer_draw(random);
+	}
+}
+
+static const struct hint *hint_find(int number, int argument)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		if (hints[i].call == number && hints[i].argument == argument)
+			return &hints[i];
+	}
+	return NULL;
+}
+
+static long hint_draw(const struct hint *hint, uint64_t *random)
+{
+	long bits = 0;
+	switch (hint->how) {
+	case HINT_ONE:
+		return hint->words[below(random, hint->count)];
+	case HINT_BITS:
+		for (uint64_t i = below(random, 4); i > 0; i--)
+			bits |= hint->words[below(random, hint->count)];
+		return bits;
+	default:
+		return record_draw(hint->fill, random);
+	}
+}
+
+/* Objects that outlive processes have few names, so that their number stays bounded. */
+static void objects_bound(int number, long *args, uint64_t *random)
+{
+	static const long keys[] = { IPC_KEYS };
+	if (number != SYS_shmget && number != SYS_semget)
+		return;
+	args[0] = keys[below(random, ARRAY_SIZE(keys))];
+	args[1] &= 0x1ffff;
+}
+
+/* What ends the process or makes it another one comes seldom. */
+static bool is_rare(int number)
+{
+	return number == SYS_exit || number == SYS_exit_group || number == SYS_rt_sigreturn ||
+	       number == SYS_execve || number == SYS_execveat || number == SYS_munmap ||
+	       number == SYS_clone || number == SYS_clone3 || number == SELENE_SYS_spawn;
+}
+
+static void result_keep(int number, long result)
+{
+	if (result < 0)
+		return;
+	if (number == SYS_mmap || number == SYS_mremap || number == SYS_shmat)
+		things.mappings[things.mapping_next++ % ARRAY_SIZE(things.mappings)] = result;
+	else if (number == SYS_clone || number == SYS_clone3 || number == SELENE_SYS_spawn)
+		things.pids[things.pid_next++ % ARRAY_SIZE(things.pids)] = result;
+	else if (number == SYS_shmget || number == SYS_semget || number == SYS_timer_create ||
+		 number == SYS_inotify_add_watch)
+		things.ids[things.id_next++ % ARRAY_SIZE(things.ids)] = result;
+}
+
+static void call_make(uint64_t *random)
+{
+	size_t index = below(random, ARRAY_SIZE(calls));
+	const struct call *call = &calls[index];
+	long args[6];
+	if (is_rare(call->number) && below(random, 12))
+		return;
+	for (int i = 0; i < 6; i++) {
+		const struct hint *hint = hint_find(call->number, i);
+		args[i] = hint && below(random, 10) ? hint_draw(hint, random)
+						    : kind_draw(call->kinds[i], random);
+	}
+	objects_bound(call->number, args, random);
+	__atomic_add_fetch(&counts->made[index], 1, __ATOMIC_RELAXED);
+	long result = syscall(call->number, args[0], args[1], args[2], args[3], args[4], args[5]);
+	if (result != -1)
+		__atomic_add_fetch(&counts->succeeded[index], 1, __ATOMIC_RELAXED);
+	result_keep(call->number, result);
+}
+
+static void *thread_run(void *argument)
+{
+	uint64_t random = (uintptr_t)argument;
+	for (int i = 0; i < CALLS; i++)
+		call_make(&random);
+	return NULL;
+}
+
+static void signal_ignore(int sig)
+{
+	(void)sig;
+}
+
+/* What a child may take of the machine, and signals that end what blocks. */
+static void child_confine(int user)
+{
+	static const struct {
+		int resource;
+		rlim_t limit;
+	} limits[] = {
+		{ RLIMIT_AS, 256 << 20 }, { RLIMIT_FSIZE, 1 << 20 }, { RLIMIT_CORE, 0 },
+		{ RLIMIT_NOFILE, 160 },	  { RLIMIT_NPROC, 8 },
+	};
+	struct itimerval often = { { 0, 20000 }, { 0, 20000 } };
+	for (int sig = 1; sig <= SIGRTMAX; sig++) {
+		if (sig != SIGSEGV && sig != SIGBUS && sig != SIGILL && sig != SIGFPE)
+			signal_set(sig, signal_ignore, 0);
+	}
+	setsid();
+	file_write("/proc/self/oom_score_adj", "1000", 4);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit limit = { limits[i].limit, limits[i].limit };
+		setrlimit(limits[i].resource, &limit);
+	}
+	setgroups(0, NULL);
+	if (setgid(user) < 0 || setuid(user) < 0)
+		_exit(1);
+	prctl(PR_SET_DUMPABLE, 1);
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
+static void child_run(int user, uint64_t random)
+{
+	pthread_t other;
+	child_confine(user);
+	descriptors_place();
+	for (size_t i = 0; i < ARRAY_SIZE(things.pids); i++)
+		things.pids[i] = getpid();
+	for (size_t i = 0; i < ARRAY_SIZE(things.mappings); i++)
+		things.mappings[i] = (long)things.area;
+	if (below(&random, 2))
+		pthread_create(&other, NULL, thread_run, (void *)(uintptr_t)random_next(&random));
+	thread_run((void *)(uintptr_t)random_next(&random));
+	_exit(0);
+}
+
+/* End all processes of a child's user. */
+static void user_sweep(int user)
+{
+	pid_t pid = fork_child();
+	if (pid == 0)
+		_exit(setuid(user) == 0 && (kill(-1, SIGKILL) == 0 || errno == ESRCH) ? 0 : 1);
+	CHECK_EQ(wait_status(pid), 0);
+}
+
+/* Wait for the end of `first` children that are ours, or of all; false when time is over. */
+static bool children_wait(int left, int milliseconds)
+{
+	int status;
+	for (int64_t end = now_ms() + milliseconds; left > 0 && now_ms() < end;) {
+		pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
+		if (pid < 0)
+			return true;
+		if (pid > 0 && (WIFEXITED(status) || WIFSIGNALED(status)))
+			left--;
+		else if (pid == 0)
+			sleep_ms(2);
+	}
+	return left == 0;
+}
+
+static void ipc_remove(void)
+{
+	static const long keys[] = { IPC_KEYS };
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		shmctl(shmget(keys[i], 0, 0), IPC_RMID, NULL);
+		semctl(semget(keys[i], 0, 0), 0, IPC_RMID);
+	}
+}
+
+static bool round_run(uint64_t *random)
+{
+	for (int i = 0; i < CHILDREN; i++) {
+		uint64_t stream = random_next(random);
+		pid_t pid = fork_child();
+		if (pid == 0)
+			child_run(FIRST_USER + i, stream);
+		if (!CHECK(pid > 0))
+			return false;
+	}
+	children_wait(CHILDREN, ROUND_MS);
+	for (int i = 0; i < CHILDREN; i++)
+		user_sweep(FIRST_USER + i);
+	bool ended = CHECK(children_wait(INT_MAX, END_MS));
+	ipc_remove();
+	return ended;
+}
+
+static void play_prepare(void)
+{
+	directory_empty(open("play", O_RDONLY | O_DIRECTORY));
+	if (chdir("play") == 0) {
+		names_make();
+		CHECK_OK(chdir(".."));
+	}
+}
+
+static long total(const long *numbers)
+{
+	long sum = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		sum += numbers[i];
+	return sum;
+}
+
+/* Rounds until the time is over; a line a minute. */
+static bool rounds_run(uint64_t *random, long milliseconds)
+{
+	int64_t start = now_ms(), line = start + 60000;
+	for (long rounds = 0; now_ms() < start + milliseconds; rounds++) {
+		if (rounds % 8 == 0)
+			play_prepare();
+		if (!CHECK_OK(chdir("play")) && !round_run(random))
+			return false;
+		if (!CHECK(chdir("..") == 0))
+			return false;
+		if (now_ms() < line)
+			continue;
+		line += 60000;
+		check_print("# %ld s, %ld rounds, %ld calls, %ld succeeded",
+			    (now_ms() - start) / 1000, rounds, total(counts->made),
+			    total(counts->succeeded));
+	}
+	return true;
+}
+
+static long report_value(const char *report, const char *name)
+{
+	const char *found = strstr(report, name);
+	return found ? atol(found + strlen(name)) : -1;
+}
+
+/* The audit (Selene only) is clean; what lived before lives, nothing else. */
+static void audit_check(const char *before)
+{
+	static const char *const values[] = { "spaces", "mappings", "processes", "threads" };
+	static char after[16384];
+	if (!before[0] || !CHECK(file_read(AUDIT, after, sizeof(after)) > 0))
+		return;
+	CHECK(!strncmp(after, "audit: clean", 12));
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		check_equal(report_value(after, values[i]), report_value(before, values[i]),
+			    values[i], __LINE__);
+}
+
+static void never_print(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (counts->succeeded[i] == 0)
+			check_print("# %s: %ld calls, none succeeded", calls[i].name,
+				    counts->made[i]);
+	}
+}
+
+static void test_random(void)
+{
+	static char before[16384];
+	uint64_t random = random_start(4);
+	if (getuid() != 0)
+		SKIP("needs root");
+	check_timeout = seconds + 60 > check_timeout ? seconds + 60 : check_timeout;
+	alarm(check_timeout);
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	REQUIRE(counts != MAP_FAILED && ARRAY_SIZE(calls) <= TABLE_MOST);
+	REQUIRE(memory_make() && scratch_enter());
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	umask(0);
+	CHECK_OK(mkdir("play", 0777));
+	CHECK_OK(chmod(".", 0755));
+	REQUIRE(rounds_run(&random, 100));
+	file_read(AUDIT, before, sizeof(before));
+	rounds_run(&random, seconds * 1000);
+	if (seconds > 30)
+		never_print();
+	health_check();
+	audit_check(before);
+}
+
+static const struct check_case cases[] = { { "random", test_random } };
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && argv[argc - 2][0] != '-') {
+		seconds = atol(argv[argc - 1]);
+		argc--;
+	}
+	return check_main(cases, ARRAY_SIZE(cases), argc, argv);
+}
