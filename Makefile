@@ -286,6 +286,13 @@ fuzz:
 	@scripts/setup clang test
 	@nice tests/fuzz/run --seconds $(SECONDS) $(if $(MERGE),--merge) $(FUZZ)
 
+# Random system calls for an hour: make test-calls SECONDS=600 SEED=7.
+.PHONY: test-calls
+test-calls: SECONDS = 3600
+test-calls: user kernel
+	@scripts/setup test
+	@tests/system/calls-long $(SECONDS) $(SEED)
+
 test-linux: user
 	@scripts/setup test
 	@tests/system/run --linux
@@ -343,6 +350,7 @@ help:
 	@echo 'make test-long     all interleavings, a million random operations, a thousand power cuts'
 	@echo 'make test-linux    the test programs on Debian'"'"'s Linux kernel'
 	@echo 'make fuzz          fuzzers of the loader and of readers, for SECONDS=60 in all'
+	@echo 'make test-calls    random system calls for an hour: SECONDS=600 SEED=7'
 	@echo 'make test-programs Debian'"'"'s programs beside Linux; test-stress: stress-ng'
 	@echo 'make test-jh7110   the VisionFive 2'"'"'s card in a QEMU like its chip, which is built first'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'

@@ -158,7 +158,7 @@ static void join_listener(struct unix_socket *socket, struct unix_socket *listen
 static bool has_room(struct unix_socket *listener)
 {
 	return READ_ONCE(listener->pending_count) <= READ_ONCE(listener->backlog) ||
-	       READ_ONCE(listener->dead) || READ_ONCE(listener->shutdown);
+	       READ_ONCE(listener->dead) || READ_ONCE(listener->shutdown) & SHUTDOWN_RECEIVE;
 }
 
 /* 0, CONNECT_AGAIN, or -errno. */
@@ -241,7 +241,9 @@ static int wait_for_connection(struct unix_socket *socket, u64 deadline)
 	int error = 0;
 
 	wait_begin_exclusive(&socket->read_wait, &waiter);
-	while (!READ_ONCE(socket->pending_count) && !READ_ONCE(socket->shutdown) && !error)
+	/* The condition is the caller's: what ends only one of the two is an endless loop. */
+	while (!READ_ONCE(socket->pending_count) &&
+	       !(READ_ONCE(socket->shutdown) & SHUTDOWN_RECEIVE) && !error)
 		error = wait_sleep(&waiter, deadline, WAIT_INTERRUPTIBLE);
 	wait_end(&waiter);
 	return error;

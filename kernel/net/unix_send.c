@@ -247,15 +247,18 @@ static bool is_full(struct unix_socket *socket, struct unix_socket *to)
 	return READ_ONCE(to->packets) > DATAGRAM_BACKLOG;
 }
 
+static bool must_wait(struct unix_socket *socket, struct unix_socket *to)
+{
+	return is_full(socket, to) && !(READ_ONCE(to->shutdown) & SHUTDOWN_RECEIVE);
+}
+
 /* Room in one's own account, and then in the receiver's queue. */
 static int wait_for_room(struct unix_socket *socket, struct unix_socket *to, u64 deadline)
 {
-	while (is_full(socket, to) && !READ_ONCE(to->shutdown)) {
-		int error =
-			deadline ? wait_event_mode(&to->room_wait,
-						   !is_full(socket, to) || READ_ONCE(to->shutdown),
-						   deadline, WAIT_INTERRUPTIBLE)
-				 : -EAGAIN;
+	while (must_wait(socket, to)) {
+		int error = deadline ? wait_event_mode(&to->room_wait, !must_wait(socket, to),
+						       deadline, WAIT_INTERRUPTIBLE)
+				     : -EAGAIN;
 
 		if (error)
 			return unix_wait_error(error, deadline);

@@ -44,7 +44,7 @@ static int kill_one(s32 pid, const struct signal_info *info)
 	return error;
 }
 
-/* 0 as soon as one could be signalled; else why the last could not. */
+/* 0 when one could be signalled, and as on Linux when somebody is there that one may not signal. */
 static int kill_all(const struct signal_info *info)
 {
 	struct process *process;
@@ -55,7 +55,7 @@ static int kill_all(const struct signal_info *info)
 		if (process != process_init && process != process_current()) {
 			error = kill_process(process, info);
 			if (result)
-				result = error;
+				result = error == -EPERM ? 0 : error;
 		}
 		process_put(process);
 	}

@@ -53,6 +53,19 @@ static void test_permission(void)
 	CHECK_EQ(wait_status(root_child), SIGKILL);
 }
 
+/* To all: those whom one may not signal are passed over, without an error. */
+static void test_all_forbidden(void)
+{
+	pid_t pid = fork_child();
+	if (pid == 0) {
+		CHECK_OK(setuid(20099));
+		CHECK_OK(kill(-1, SIGUSR1));
+		CHECK_OK(kill(-1, 0));
+		child_exit();
+	}
+	CHECK_EQ(wait_status(pid), 0);
+}
+
 static void test_default_actions(void)
 {
 	/* clang-format off */
@@ -231,6 +244,7 @@ static void test_abort(void)
 static const struct check_case cases[] = {
 	{ "errors", test_errors },
 	{ "permission", test_permission },
+	{ "all-forbidden", test_all_forbidden },
 	{ "default-actions", test_default_actions },
 	{ "group", test_group },
 	{ "own-group", test_own_group },

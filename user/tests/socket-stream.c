@@ -301,6 +301,33 @@ static void test_backlog(void)
 		close(clients[i]);
 }
 
+/* A listener whose sending end is shut down waits for connections as before, and has its limit. */
+static void test_listener_half_shut(void)
+{
+	struct timeval limit = { 0, 30000 };
+	int fds[4], count = 0;
+	REQUIRE(scratch_enter());
+	int server = listener("half", SOCK_STREAM, 1);
+	CHECK_OK(shutdown(server, SHUT_WR));
+	CHECK_OK(setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+	CHECK_ERRNO(accept(server, NULL, NULL), EAGAIN);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+		CHECK_OK(setsockopt(fds[i], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)));
+		if (try_connect(fds[i], "half") == 0)
+			count++;
+		else
+			CHECK_EQ(errno, EAGAIN);
+	}
+	CHECK_EQ(count, 2);
+	int side = CHECK_OK(accept(server, NULL, NULL));
+	close(side);
+	close(server);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	unlink("half");
+}
+
 static void test_accept(void)
 {
 	REQUIRE(scratch_enter());
@@ -706,6 +733,7 @@ static const struct check_case cases[] = {
 	{ "abstract", test_abstract },
 	{ "backlog", test_backlog },
 	{ "accept", test_accept },
+	{ "listener-half-shut", test_listener_half_shut },
 	{ "unconnected", test_unconnected },
 	{ "shutdown", test_shutdown },
 	{ "wake", test_wake },
