@@ -34,6 +34,7 @@ blkid -p -o export /dev/vda; blkid -L first; findfs LABEL=first; e2label /dev/vd
 mkdir -p /m; mount /dev/vda /m; stat -f -c '%T %s %b %f %a %c %d %l %i' /m; df -k --output=size,used,avail,pcent /m; df -i --output=itotal,iused /m
 mkdir /m/d; cp -a /usr/bin/[a-d]* /m/d 2>/dev/null; (cd /usr/bin; md5sum $(cd /m/d; ls)) >sums; (cd /m/d; md5sum --quiet -c) <sums && echo whole
 dd if=/dev/zero of=/m/full bs=64k 2>&1 | head -1; df -k --output=avail /m; (cd /m/d; md5sum --quiet -c) <sums && echo whole; rm /m/full
+chmod 777 /m; setpriv --reuid 1000 --clear-groups dd if=/dev/zero of=/m/user bs=64k 2>&1 | head -1; dd if=/dev/zero of=/m/root bs=64k count=2 2>&1 | sed -n 1p; sync; test $(df -k --output=avail /m | tail -1) -lt 64 && echo none for users; rm /m/user /m/root
 fstrim /m && echo trimmed; umount /m; e2fsck -fn /dev/vda >/dev/null && echo clean; (mount /dev/vda /m; cd /m/d; md5sum --quiet -c) <sums && echo whole
 umount /m; e2fsck -fy /dev/vda >/dev/null; resize2fs /dev/vda 24M 2>&1 | tail -1; tune2fs -l /dev/vda | grep -E 'Block count|Reserved block|features|Filesystem state|Errors'
 mount /dev/vda /m; stat -f -c '%b' /m; (cd /m/d; md5sum --quiet -c) <sums && echo whole; umount /m
