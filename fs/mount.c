@@ -29,7 +29,6 @@ struct mount anonymous_mount = { .references = ATOMIC_INIT(1), .system = &anonym
 
 void file_system_put(struct file_system *system)
 {
-	struct file_system_type *type = (struct file_system_type *)system->type;
 	struct block_device *device = system->block;
 
 	if (!atomic32_dec_and_test(&system->references))
@@ -46,7 +45,7 @@ void file_system_put(struct file_system *system)
 	if (system->unmount)
 		system->unmount(system);
 	if (device)
-		device_system_gone(device, type);
+		device_system_gone(device);
 }
 
 void mount_put(struct mount *mount)
@@ -415,32 +414,13 @@ void path_statfs(const struct path *path, struct statfs_result *result)
 		system->statfs(system, result);
 }
 
-/* The mount after @mount (NULL: the first), counted; @mount is put. */
-static struct mount *mount_following(struct mount *mount)
-{
-	struct list_node *next;
-	struct mount *found = NULL;
-
-	spin_lock(&mount_lock);
-	next = mount ? mount->link.next : mounts.next;
-	/* One that was unmounted meanwhile is its own neighbour: the rest is left out. */
-	if (next != &mounts && !(mount && next == &mount->link)) {
-		found = list_entry(next, struct mount, link);
-		atomic32_inc(&found->references);
-	}
-	spin_unlock(&mount_lock);
-	if (mount)
-		mount_put(mount);
-	return found;
-}
-
 int file_systems_sync(void)
 {
-	struct mount *mount = NULL;
+	struct file_system *system = NULL;
 	int result = writeback_system(NULL);
 
-	while ((mount = mount_following(mount))) {
-		int error = file_system_sync(mount->system);
+	while ((system = device_system_next(system))) {
+		int error = file_system_sync(system);
 
 		result = result ? result : error;
 	}

@@ -88,21 +88,52 @@ int device_by_name(const char *name, struct block_device **device)
 	return error;
 }
 
-struct search {
-	struct block_device *device;
-	struct file_system *found;
-};
+static struct spinlock instances_lock = SPINLOCK_INIT(RANK_WAIT);
+/* [instances] All that are on a device, mounted or (umount -l) only in use. Its address claims their devices. */
+static struct list_node instances = LIST_INIT(instances);
+static struct wait_queue device_free = WAIT_QUEUE_INIT(device_free);
 
-static bool is_on_device(struct mount *mount, void *context)
+/* The instance on @device with a reference; NULL: there is none, or (*@leaving) it is on its way out. */
+static struct file_system *instance_get(struct block_device *device, bool *leaving)
 {
-	struct search *search = context;
+	struct file_system *system, *found = NULL;
 
-	if (mount->system->block != search->device)
-		return true;
-	/* The mount list is locked, so that the mount, which counts the instance, stays. */
-	atomic32_inc(&mount->system->references);
-	search->found = mount->system;
-	return false;
+	*leaving = READ_ONCE(device->holder) == &instances;
+	spin_lock(&instances_lock);
+	list_for_each_entry(system, &instances, instance_link)
+		if (system->block == device && atomic32_inc_not_zero(&system->references))
+			found = system;
+	spin_unlock(&instances_lock);
+	return found;
+}
+
+/* [device_mutex] The same, once it is clear. */
+static struct file_system *instance_find(struct block_device *device)
+{
+	struct file_system *found;
+	bool leaving;
+
+	wait_event(&device_free, (found = instance_get(device, &leaving)) || !leaving);
+	return found;
+}
+
+struct file_system *device_system_next(struct file_system *previous)
+{
+	struct list_node *node;
+	struct file_system *found = NULL;
+
+	spin_lock(&instances_lock);
+	node = previous ? previous->instance_link.next : instances.next;
+	for (; node != &instances && !found; node = node->next) {
+		struct file_system *system = list_entry(node, struct file_system, instance_link);
+
+		if (atomic32_inc_not_zero(&system->references))
+			found = system;
+	}
+	spin_unlock(&instances_lock);
+	if (previous)
+		file_system_put(previous);
+	return found;
 }
 
 /* [device_mutex] */
@@ -114,7 +145,7 @@ static int instance_make(struct file_system_type *type, struct block_device *dev
 
 	if (!(flags & MS_RDONLY) && !writable)
 		return -EACCES;
-	error = block_claim(device, type);
+	error = block_claim(device, &instances);
 	if (error)
 		return error;
 	error = block_file_flush(device);
@@ -122,7 +153,7 @@ static int instance_make(struct file_system_type *type, struct block_device *dev
 		error = type->mount_device(device, data, flags & MS_RDONLY, made);
 	if (error) {
 		buffer_drop_device(device);
-		block_release(device, type);
+		block_release(device, &instances);
 		return error;
 	}
 	(*made)->root_dentry = dentry_create(NULL, "/", 1, (*made)->root);
@@ -130,7 +161,7 @@ static int instance_make(struct file_system_type *type, struct block_device *dev
 		vnode_put((*made)->root);
 		(*made)->unmount(*made);
 		buffer_drop_device(device);
-		block_release(device, type);
+		block_release(device, &instances);
 		return -ENOMEM;
 	}
 	(*made)->block = device;
@@ -138,51 +169,58 @@ static int instance_make(struct file_system_type *type, struct block_device *dev
 	if (flags & MS_RDONLY)
 		WRITE_ONCE((*made)->read_only, true);
 	WRITE_ONCE((*made)->synchronous, flags & MS_SYNCHRONOUS);
+	spin_lock(&instances_lock);
+	list_add_tail(&instances, &(*made)->instance_link);
+	spin_unlock(&instances_lock);
 	return 0;
 }
 
 int device_system_make(struct file_system_type *type, const char *source, const char *data,
 		       unsigned flags, struct file_system **made)
 {
-	struct search search = { 0 };
-	int error = device_by_name(source, &search.device);
+	struct block_device *device;
+	struct file_system *found;
+	int error = device_by_name(source, &device);
 
 	if (!error && type->check_options)
-		error = type->check_options(search.device, data);
+		error = type->check_options(device, data);
 	if (error)
 		return error;
 	mutex_lock(&device_mutex);
-	mount_for_each(is_on_device, &search);
-	if (!search.found) {
-		error = instance_make(type, search.device, data, flags, made);
-	} else if (search.found->type != type ||
-		   search.found->read_only != ((flags & MS_RDONLY) != 0)) {
+	found = instance_find(device);
+	if (!found) {
+		error = instance_make(type, device, data, flags, made);
+	} else if (found->type != type || found->read_only != ((flags & MS_RDONLY) != 0)) {
 		error = -EBUSY;
 	} else {
-		*made = search.found;
-		search.found = NULL;
+		*made = found;
+		found = NULL;
 	}
 	mutex_unlock(&device_mutex);
-	if (search.found)
-		file_system_put(search.found);
+	if (found)
+		file_system_put(found);
 	return error;
 }
 
 void device_system_finish(struct file_system *system)
 {
+	spin_lock(&instances_lock);
+	list_remove_init(&system->instance_link);
+	spin_unlock(&instances_lock);
 	if (!READ_ONCE(system->read_only) && file_system_sync(system))
 		log_error("%s: not everything could be written before the unmount\n",
 			  system->block->name);
 	writeback_drop_system(system);
 }
 
-void device_system_gone(struct block_device *device, struct file_system_type *type)
+void device_system_gone(struct block_device *device)
 {
 	buffer_sync(device);
 	block_flush(device);
 	buffer_drop_device(device);
 	block_file_flush(device);
-	block_release(device, type);
+	block_release(device, &instances);
+	wait_wake_all(&device_free);
 }
 
 static int make_read_only(struct file_system *system, const char *data)

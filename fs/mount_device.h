@@ -12,7 +12,9 @@ int device_system_make(struct file_system_type *type, const char *source, const 
 /* Everything to the device; before the last names and the instance go. */
 void device_system_finish(struct file_system *system);
 /* Its device is free again; @device was system->block. */
-void device_system_gone(struct block_device *device, struct file_system_type *type);
+void device_system_gone(struct block_device *device);
+/* The instance after @previous (NULL: the first), counted, mounted or only in use; @previous is put. */
+struct file_system *device_system_next(struct file_system *previous);
 /* mount(2) MS_REMOUNT: MS_RDONLY in @flags. -EBUSY: files are open for writing; -EACCES. */
 int device_system_remount(struct file_system *system, unsigned flags, const char *data);
 /* The device that "LABEL=x" and its like mean, or a path: 0, -ENODEV (none is there), as above. */

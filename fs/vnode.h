@@ -257,13 +257,14 @@ struct statfs_result {
 struct file_system {
 	const struct file_system_type *type;
 	struct vnode *root;
-	struct dentry *root_dentry;   /* [const once mounted] counted; all mounts share it */
-	u64 device;		      /* st_dev */
-	bool read_only;		      /* [atomic] by remount, by the medium, or after an error */
-	bool synchronous;	      /* [atomic] mount -o sync: what is written is safe at once */
-	struct block_device *block;   /* [const] claimed, or NULL */
-	struct atomic32 writers;      /* regular files open for writing */
-	struct atomic32 write_errors; /* write-backs of its files that failed */
+	struct dentry *root_dentry; /* [const once mounted] counted; all mounts share it */
+	u64 device;		    /* st_dev */
+	bool read_only;		    /* [atomic] by remount, by the medium, or after an error */
+	bool synchronous;	    /* [atomic] mount -o sync: what is written is safe at once */
+	struct block_device *block; /* [const] claimed, or NULL */
+	struct list_node instance_link; /* [instances] fs/mount_device.c */
+	struct atomic32 writers;	/* regular files open for writing */
+	struct atomic32 write_errors;	/* write-backs of its files that failed */
 	void *private;
 	struct atomic32 references;
 	/* Change between read-only and not; @flags MS_RDONLY. Open files are the VFS's concern. */

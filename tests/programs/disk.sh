@@ -50,6 +50,8 @@ mount --bind /m/lost+found '/a b'; grep 'a.040b' /proc/mounts; grep -o '/lost+fo
 mount -o bogus /dev/vda /n 2>/dev/null; echo $?; mount -o remount,bogus /m 2>/dev/null; echo $?; mount -t vfat /dev/vda /n 2>/dev/null; echo $?
 mount -o nosuid,nodev,noexec,sync /dev/vda /n; grep ' /n ' /proc/mounts; umount /n
 (cd /m; umount /m 2>/dev/null; echo $?; umount -l /m; echo $?; ls; touch y; ls); grep -c ' /m ' /proc/mounts; sleep 0.1; mount /m; ls /m; umount /m
+(mount /m; cd /m; umount -l /m; mount /dev/vda /n; echo shared >z; cat /n/z; rm z; ls /n; umount /n; echo alone >y; sync); sleep 0.1; mount /m; cat /m/y; rm /m/y; umount /m
+mount -o sync /dev/vda /m; grep ' /m ' /proc/mounts; mount -o remount,async /m; grep ' /m ' /proc/mounts; umount /m
 mount -o strictatime /dev/vda /m; grep ' /m ' /proc/mounts; echo 1 >/m/t; touch -a -d @1000 /m/t; cat /m/t; test $(stat -c %X /m/t) -gt 1000 && echo moved; umount /m
 mount -o ro,noload /dev/vda /m; grep ' /m ' /proc/mounts; umount /m; mount -o noload /dev/vda /m; echo $?; touch /m/unlogged; umount /m
 mount -o discard /dev/vda /m; grep ' /m ' /proc/mounts; dd if=/dev/zero of=/m/b bs=1M count=4 2>/dev/null; sync; rm /m/b; sync; umount /m; e2fsck -fn /dev/vda >/dev/null; echo $?
