@@ -129,14 +129,14 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 	return total;
 }
 
-/* [lock] Behind what the newest slot holds. False: it does not fit there. */
+/* [lock] Behind what the newest slot of a pipe that is not empty holds. False: it does not fit there. */
 static bool append_to_last(struct pipe *pipe, struct io_iterator *iterator, size_t size,
 			   ssize_t *done)
 {
 	struct pipe_slot *slot = pipe_slot_at(pipe, pipe->tail - 1);
 	size_t end;
 
-	if (pipe_empty(pipe) || slot->packet)
+	if (slot->packet)
 		return false;
 	end = slot->offset + slot->length;
 	if (end + size > PAGE_SIZE)
@@ -183,7 +183,7 @@ ssize_t pipe_broken(void)
 }
 
 /* [lock], dropped meanwhile: until there is room or nobody reads any more. */
-static int wait_for_room(struct pipe *pipe, struct file *file)
+static __noinline int wait_for_room(struct pipe *pipe, struct file *file)
 {
 	int error;
 
@@ -207,7 +207,7 @@ static ssize_t pipe_write(struct file *file, struct io_iterator *iterator, s64 *
 		return 0;
 	mutex_lock(&pipe->lock);
 	/* Only the odd bytes are merged: whole pages stay whole. */
-	if (pipe->readers && iterator->left % PAGE_SIZE && !packet &&
+	if (!pipe_empty(pipe) && pipe->readers && iterator->left % PAGE_SIZE && !packet &&
 	    append_to_last(pipe, iterator, iterator->left % PAGE_SIZE, &done) && done > 0)
 		total = done;
 	while (iterator->left && done >= 0) {

@@ -60,19 +60,24 @@ struct cpu *runqueue_choose(const struct thread *thread)
 	return &cpus[ctz64(allowed)];
 }
 
+static __noinline void limit_real_time(struct cpu *cpu)
+{
+	cpu->slice_deadline = MIN(cpu->slice_deadline, policy_limit(cpu));
+}
+
 /* Others wait: the current thread's slice has an end. [rq] */
 static void limit_slice(struct cpu *cpu, bool woken)
 {
 	const struct thread *current = cpu->current;
-	u64 left = current->slice_left;
+	u64 left;
 
 	if (current == cpu->idle)
 		return;
-	if (current->priority || !list_empty(&cpu->real_time)) {
-		cpu->slice_deadline = MIN(cpu->slice_deadline, policy_limit(cpu));
-		if (current->priority)
-			return;
-	}
+	if (unlikely(current->priority || !list_empty(&cpu->real_time)))
+		limit_real_time(cpu);
+	if (unlikely(current->priority))
+		return;
+	left = current->slice_left;
 	if (woken)
 		left = MIN(left, (u64)WAKE_GRANULARITY_NS);
 	cpu->slice_deadline = MIN(cpu->slice_deadline, current->run_started + left);
@@ -95,7 +100,7 @@ static u64 notify(struct cpu *cpu, u64 former_deadline)
 }
 
 /* [rq] Returns the set of CPUs to kick. */
-static u64 enqueue(struct cpu *cpu, struct thread *thread, bool woken)
+static __force_inline u64 enqueue(struct cpu *cpu, struct thread *thread, bool woken)
 {
 	u64 former_deadline = cpu->slice_deadline;
 
@@ -159,7 +164,8 @@ static u64 call_idle_helper(const struct thread *thread)
  * [rq] On the queue of @cpu, if it may run there: adds to *@kicks the CPUs to kick. An idle helper is looked
  * for after the queue's length was changed, with the lock held or not.
  */
-static bool place_here(struct cpu *cpu, struct thread *thread, bool woken, u64 *kicks)
+static __force_inline bool place_here(struct cpu *cpu, struct thread *thread, bool woken,
+				      u64 *kicks)
 {
 	u64 allowed = allowed_bits(thread);
 

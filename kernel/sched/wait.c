@@ -121,19 +121,32 @@ void wait_wake_nested(struct wait_queue *queue, unsigned exclusive_count, u32 ev
 	spin_unlock(&queue->lock);
 }
 
-void wait_end(struct waiter *waiter)
+static __noinline void leave_exclusive(struct waiter *waiter)
 {
 	struct wait_queue *queue = waiter->queue;
-	struct thread *thread = waiter->thread;
 	unsigned long state = spin_lock_irqsave(&queue->lock);
 	u64 kicks = 0;
 
 	list_remove(&waiter->link);
 	/* Chosen to be woken, but it leaves for another reason: the next one shall have it. */
-	if (waiter->exclusive && READ_ONCE(thread->wake_pending))
+	if (READ_ONCE(waiter->thread->wake_pending))
 		wake_locked(queue, 1, ~0u, &kicks);
 	spin_unlock_irqrestore(&queue->lock, state);
 	cpus_kick(kicks);
+}
+
+void wait_end(struct waiter *waiter)
+{
+	struct thread *thread = waiter->thread;
+
+	if (waiter->exclusive) {
+		leave_exclusive(waiter);
+	} else {
+		unsigned long state = spin_lock_irqsave(&waiter->queue->lock);
+
+		list_remove(&waiter->link);
+		spin_unlock_irqrestore(&waiter->queue->lock, state);
+	}
 	if (--thread->wait_depth)
 		WRITE_ONCE(thread->wake_pending, true);
 }
