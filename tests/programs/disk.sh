@@ -28,7 +28,7 @@ addpart /dev/vda 7 131000 1000; echo $?; exec 5</dev/vda1; delpart /dev/vda 1; e
 printf 'label: dos\n8M,8M,c,*\n,16M,E\n,,L\n,8M,L\n,4M,L\n' | sfdisk -q /dev/vda; sfdisk -d /dev/vda | sed 's/0x[0-9a-f]*/X/'; ls /dev/vda*
 ### ext4
 PATH=$PATH:/sbin:/usr/sbin
-wipefs -qa /dev/vda; blockdev --rereadpt /dev/vda
+wipefs -qa /dev/vda >/dev/null 2>&1; blockdev --rereadpt /dev/vda
 mkfs.ext4 -q -L first -U 11111111-1111-1111-1111-111111111112 -E hash_seed=11111111-1111-1111-1111-111111111112 /dev/vda 8M
 blkid -p -o export /dev/vda; blkid -L first; findfs LABEL=first; e2label /dev/vda
 mkdir -p /m; mount /dev/vda /m; stat -f -c '%T %s %b %f %a %c %d %l %i' /m; df -k --output=size,used,avail,pcent /m; df -i --output=itotal,iused /m
@@ -74,7 +74,7 @@ sync; filefrag a c d | sed 's/: .* extents* found/: found/'; fallocate -l 100M e
 e2fsck -fn /dev/vda >/dev/null; echo $?; mount /dev/vda /m; md5sum /m/*; umount /m
 ### vfat
 PATH=$PATH:/sbin:/usr/sbin
-wipefs -qa /dev/vda; mkfs.vfat -F 32 -s 1 -n SECOND -i 12345678 /dev/vda; blkid -p -o export /dev/vda; mkdir -p /m; mount -o umask=027,uid=3,gid=4 /dev/vda /m
+wipefs -qa /dev/vda >/dev/null 2>&1; mkfs.vfat -F 32 -s 1 -n SECOND -i 12345678 /dev/vda; blkid -p -o export /dev/vda; mkdir -p /m; mount -o umask=027,uid=3,gid=4 /dev/vda /m
 grep -o '/m vfat.*dmask=[0-9]*' /proc/mounts; cp /usr/bin/cat /m/Long\ Name.bin; cmp /usr/bin/cat '/m/long name.BIN'; stat -c '%a %u %g %s' /m/*; mkdir /m/sub
 touch /m/sub/{1..40}.txt; ls /m/sub | wc -l; mv /m/sub /m/Other; ls /m; sync; df -k --output=size,used /m; chmod 400 /m/Long*; stat -c %a /m/Long*; chmod 555 /m/Long*; stat -c %a /m/Long*; ln -s a /m/b; umount /m
 mount -o fmask=0111,dmask=0022 /dev/vda /m; stat -c '%a %n' /m /m/*; umount /m; dosfsck -n /dev/vda | tail -1; mount -o bogus /dev/vda /m 2>/dev/null; echo $?
