@@ -5,6 +5,9 @@
  * Processes that wait for ranges are on one list with the owner that each waits for; who would close a
  * circle gets EDEADLK. Whenever the locks of a file change, its waiters look again, so that the list
  * says whom they wait for now. Locks of open files (flock, OFD) take no part, as on Linux.
+ *
+ * A file's list is there while somebody holds a lock or uses the list: files that live for ever, as devices
+ * do, keep nothing of locks that are gone.
  */
 #include <fs/file.h>
 #include <lib/errno.h>
@@ -25,6 +28,7 @@ struct lock_list {
 	struct spinlock lock;  /* RANK_TABLE */
 	struct list_node held; /* [lock] */
 	struct wait_queue changed;
+	u32 users; /* [lists_lock] */
 };
 
 struct range_wait {
@@ -33,26 +37,66 @@ struct range_wait {
 };
 
 static SLAB_CACHE(held_cache, struct held_lock);
+static struct spinlock lists_lock = SPINLOCK_INIT(RANK_TABLE); /* vnode->locks, and who uses them */
 static struct spinlock waits_lock = SPINLOCK_INIT(RANK_SIGNAL); /* before a list's */
 static struct list_node waits = LIST_INIT(waits);		/* [waits_lock] */
 
-static struct lock_list *list_of(struct vnode *vnode)
+static struct lock_list *list_make(void)
 {
-	struct lock_list *list = read_acquire(&vnode->locks);
-	void *expected = NULL;
+	struct lock_list *list = kmalloc(sizeof(*list));
 
-	if (list)
-		return list;
-	list = kmalloc(sizeof(*list));
 	if (!list)
 		return NULL;
 	spin_init(&list->lock, RANK_TABLE);
 	list_init(&list->held);
 	wait_queue_init(&list->changed);
-	if (!atomic_replace_value(&vnode->locks, &expected, (void *)list)) {
+	list->users = 0;
+	return list;
+}
+
+/* The list of @vnode, which stays until list_put(): @fresh, where there was none; or NULL. */
+static struct lock_list *list_get(struct vnode *vnode, struct lock_list *fresh)
+{
+	struct lock_list *list;
+
+	spin_lock(&lists_lock);
+	if (!vnode->locks)
+		store_release(&vnode->locks, fresh);
+	list = vnode->locks;
+	if (list)
+		list->users++;
+	spin_unlock(&lists_lock);
+	return list;
+}
+
+/* The list goes when nobody uses it and it is empty. */
+static void list_put(struct vnode *vnode, struct lock_list *list)
+{
+	bool gone;
+
+	spin_lock(&lists_lock);
+	/* Only users change what is held. */
+	gone = !--list->users && list_empty(&list->held);
+	if (gone)
+		vnode->locks = NULL;
+	spin_unlock(&lists_lock);
+	if (gone)
 		kfree(list);
-		list = expected;
-	}
+}
+
+/* As list_get(), with a new list where there is none; NULL: no memory. */
+static struct lock_list *list_obtain(struct vnode *vnode)
+{
+	struct lock_list *list = list_get(vnode, NULL), *fresh;
+
+	if (list)
+		return list;
+	fresh = list_make();
+	if (!fresh)
+		return NULL;
+	list = list_get(vnode, fresh);
+	if (list != fresh)
+		kfree(fresh);
 	return list;
 }
 
@@ -283,11 +327,14 @@ static int lock_set(struct vnode *vnode, const struct held_lock *wanted, bool bl
 
 	if (wanted->type == LOCK_NONE && !read_acquire(&vnode->locks))
 		return 0;
-	list = list_of(vnode);
+	list = list_obtain(vnode);
 	if (!list)
 		return -ENOLCK;
 	error = lock_attempt(list, wanted);
-	return error == -EAGAIN && block ? lock_wait(list, wanted) : error;
+	if (error == -EAGAIN && block)
+		error = lock_wait(list, wanted);
+	list_put(vnode, list);
+	return error;
 }
 
 int lock_flock(struct file *file, enum lock_type type, bool block)
@@ -323,7 +370,7 @@ int lock_range(struct file *file, void *owner, const struct file_range_lock *ran
 void lock_test(struct file *file, void *owner, struct file_range_lock *wanted)
 {
 	struct held_lock probe = held_from(owner, file, wanted), *found = NULL;
-	struct lock_list *list = file->vnode ? read_acquire(&file->vnode->locks) : NULL;
+	struct lock_list *list = file->vnode ? list_get(file->vnode, NULL) : NULL;
 
 	if (list) {
 		spin_lock(&list->lock);
@@ -332,6 +379,7 @@ void lock_test(struct file *file, void *owner, struct file_range_lock *wanted)
 			*wanted = (struct file_range_lock){ found->type, found->start, found->end,
 							    found->pid };
 		spin_unlock(&list->lock);
+		list_put(file->vnode, list);
 	}
 	if (!found)
 		wanted->type = LOCK_NONE;
@@ -339,10 +387,12 @@ void lock_test(struct file *file, void *owner, struct file_range_lock *wanted)
 
 void lock_drop_owner(struct vnode *vnode, void *owner)
 {
-	struct lock_list *list = vnode->locks;
+	struct lock_list *list = list_get(vnode, NULL);
 	struct held_lock *held, *next;
 	struct list_node dead;
 
+	if (!list)
+		return;
 	list_init(&dead);
 	spin_lock(&list->lock);
 	list_for_each_entry_safe(held, next, &list->held, link) {
@@ -352,8 +402,9 @@ void lock_drop_owner(struct vnode *vnode, void *owner)
 		}
 	}
 	spin_unlock(&list->lock);
-	if (list_empty(&dead))
-		return;
-	free_all(&dead);
-	wait_wake_all(&list->changed);
+	if (!list_empty(&dead)) {
+		free_all(&dead);
+		wait_wake_all(&list->changed);
+	}
+	list_put(vnode, list);
 }

@@ -10,7 +10,7 @@ sleep 5 & ps -o pid,ppid,pgid,sid,tty,tpgid,stat,uid,gid,wchan,pri,ni,psr,cls,nl
 #~ \d+[.:]\d+([.:]\d+)* => N
 #~ \d+ => N
 #~ N(\.N)*[gm]? +=> N
-top -b -n 1 | head -6 | sed 's/[0-9.]\+/N/g; s/  */ /g; s/ [0-9]* running/ R running/'| grep -v '^top' | sed 's/load.*//; s/root R/root S/' | cut -d, -f 1 | cut -c 1-12
+top -b -n 1 | head -6 | sed 's/[0-9.]\+/N/g; s/  */ /g; s/ [0-9]* running/ R running/'| grep -v '^top' | sed 's/load.*//; s/root [RSID]W*/root S/' | cut -d, -f 1 | cut -c 1-12
 top -b -n 1 | grep -c 'PID USER'
 ### tools
 pgrep -x init | head -1; sleep 7 & pgrep -f 'sleep 7' | wc -l; pidof sleep | wc -w; pkill -x sleep; wait; echo $?; free | head -1; free -h | wc -l; vmstat | head -1; vmstat | tail -1 | wc -w; vmstat -s | wc -l | sed 's/[0-9]*/N/'; w -h; uptime -p | cut -c 1-2; pmap $$ | head -1 | sed 's/^[0-9]*/PID/'; pmap -x $$ | tail -1 | wc -w; pwdx $$ | sed 's/^[0-9]*/PID/'; sysctl -n kernel.ostype kernel.pid_max; slabtop --version >/dev/null; tload -V >/dev/null; skill -l | wc -w; snice --version >/dev/null; watch --version | cut -c1-5; kill -l 9; uptime -s | wc -c
