@@ -54,11 +54,11 @@ setup:
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wimplicit-fallthrough \
 	-Wno-unused-parameter -Wno-sign-compare -Werror
 CODE_FLAGS := -O2 -g -ffreestanding -fno-common -fno-strict-aliasing -fno-stack-protector \
-	-fno-omit-frame-pointer -ffunction-sections -fdata-sections -mabi=lp64 -mno-relax
+	-fomit-frame-pointer -ffunction-sections -fdata-sections -mabi=lp64
 KERNEL_FLAGS = $(CC_FLAGS) $(CODE_FLAGS) -fno-pic -fno-pie -mcmodel=medany -nostdinc $(CC_INCLUDES) \
 	-Iarch/include -Iarch/$(ISA)/include -Ikernel -I. -I$(O) -ffile-prefix-map=$(CURDIR)=. \
 	$(if $(DEBUG),-DSELENE_DEBUG=1,-DSELENE_INLINE_LOCKS=1)
-KERNEL_LINK := -nostdlib --no-relax --gc-sections --build-id=none --orphan-handling=error \
+KERNEL_LINK := -nostdlib --gc-sections --build-id=none --orphan-handling=error \
 	-z max-page-size=4096 -z noexecstack -T arch/$(ISA)/selene.lds
 
 folders = $(shell find $(1) -type d 2>/dev/null | LC_ALL=C sort)
@@ -256,7 +256,7 @@ test:
 	@scripts/setup test
 	+@tests/run
 
-test-host:
+test-host: kernel
 	@scripts/setup test
 	@tests/host/run
 

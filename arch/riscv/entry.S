@@ -16,7 +16,7 @@
 	.endr
 	.endm
 
-	.globl	trap_entry
+	.globl	trap_entry			/* … trap_from_kernel: where user mode ends up */
 	.balign	4
 trap_entry:
 	csrrw	tp, sscratch, tp
@@ -34,7 +34,6 @@ trap_entry:
 	sd	t1, 8 * 4(sp)
 	sd	t2, STATUS_OFFSET(sp)
 	sd	t3, CAUSE_OFFSET(sp)
-	li	s0, 0				/* backtraces end here */
 	li	t0, CAUSE_USER_CALL
 	bne	t3, t0, user_exception_entry
 
@@ -42,8 +41,10 @@ trap_entry:
 	sd	s1, PC_OFFSET(sp)
 	sd	a0, ARGUMENT_OFFSET(sp)
 	csrsi	sstatus, SSTATUS_SIE
-	mv	a0, sp				/* a1 to a5 still hold the arguments */
+	mv	a6, sp				/* a0 to a5 and a7 are still the call's */
 	call	syscall_dispatch
+	sd	a0, 8 * 10(sp)
+	bltz	a0, call_failed
 
 return_to_user:
 	csrci	sstatus, SSTATUS_SIE
@@ -67,6 +68,10 @@ return_work:
 	call	user_return_work
 	j	return_to_user
 
+call_failed:
+	call	syscall_failed
+	j	return_to_user
+
 user_exception_entry:
 	csrr	t0, stval
 	sd	s1, PC_OFFSET(sp)
@@ -78,9 +83,9 @@ user_exception_entry:
 	.globl	thread_enter_user
 thread_enter_user:
 	ld	sp, THREAD_FRAME(tp)
-	li	s0, 0
 	j	return_to_user
 
+	.globl	trap_from_kernel
 trap_from_kernel:
 	csrr	tp, sscratch
 	csrw	sscratch, zero
@@ -98,6 +103,8 @@ trap_from_kernel:
 	call	trap_kernel_frame
 	mv	a0, sp
 	call	trap_kernel
+	.globl	trap_kernel_return
+trap_kernel_return:
 	ld	t0, PC_OFFSET(sp)
 	ld	t1, STATUS_OFFSET(sp)
 	csrw	sepc, t0
@@ -107,9 +114,7 @@ trap_from_kernel:
 	ld	sp, 8 * 2(sp)
 	sret
 
-	/*
-	 * The rest of a kernel frame, and a frame record in it that shows the trap to backtraces.
-	 */
+	/* The rest of a kernel frame. */
 trap_kernel_frame:
 	csrr	t1, sepc
 	csrr	t2, sstatus
@@ -120,9 +125,6 @@ trap_kernel_frame:
 	sd	t2, STATUS_OFFSET(sp)
 	sd	t3, CAUSE_OFFSET(sp)
 	sd	t4, VALUE_OFFSET(sp)
-	sd	s0, LINK_OFFSET(sp)
-	sd	t1, LINK_OFFSET + 8(sp)
-	addi	s0, sp, TRAP_FRAME_SIZE
 	li	t0, SSTATUS_SUM
 	csrc	sstatus, t0
 	ret

@@ -7,7 +7,6 @@ static_assert(offsetof(struct trap_frame, status) == STATUS_OFFSET, "offsets.h")
 static_assert(offsetof(struct trap_frame, cause) == CAUSE_OFFSET, "offsets.h");
 static_assert(offsetof(struct trap_frame, value) == VALUE_OFFSET, "offsets.h");
 static_assert(offsetof(struct trap_frame, argument0) == ARGUMENT_OFFSET, "offsets.h");
-static_assert(offsetof(struct trap_frame, link) == LINK_OFFSET, "offsets.h");
 static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "offsets.h");
 static_assert(TRAP_FRAME_SIZE % 16 == 0, "the stack stays aligned");
 static_assert(offsetof(struct thread, arch.frame) == THREAD_FRAME, "offsets.h");

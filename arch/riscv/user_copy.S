@@ -87,40 +87,34 @@ blocks:	li	t5, 64
 	addi	a1, a1, 64
 	addi	a2, a2, -64
 	bgeu	a2, t5, 1b
-	/* Fewer than 64: each bit of the size stands for as many bytes. */
-words:	andi	t0, a2, 32
-	beqz	t0, 1f
-	faultable bytes, ld t0, 0(a1)
-	faultable bytes, ld t1, 8(a1)
-	faultable bytes, ld t2, 16(a1)
-	faultable bytes, ld t3, 24(a1)
-	faultable bytes, sd t0, 0(a0)
-	faultable bytes, sd t1, 8(a0)
-	faultable bytes, sd t2, 16(a0)
-	faultable bytes, sd t3, 24(a0)
-	addi	a0, a0, 32
-	addi	a1, a1, 32
-	addi	a2, a2, -32
-1:	andi	t0, a2, 16
-	beqz	t0, 1f
-	faultable bytes, ld t0, 0(a1)
-	faultable bytes, ld t1, 8(a1)
-	faultable bytes, sd t0, 0(a0)
-	faultable bytes, sd t1, 8(a0)
-	addi	a0, a0, 16
-	addi	a1, a1, 16
-	addi	a2, a2, -16
-1:	andi	t0, a2, 8
-	beqz	t0, 1f
-	faultable bytes, ld t0, 0(a1)
-	faultable bytes, sd t0, 0(a0)
-	addi	a0, a0, 8
-	addi	a1, a1, 8
-	addi	a2, a2, -8
-1:	bnez	a2, bytes
+	/*
+	 * Fewer than 64: of seven pairs the last ones, each of 8 bytes of code for 8 bytes of data. A
+	 * fault there goes back to the first word.
+	 */
+words:	andi	t0, a2, 56
+	add	a0, a0, t0
+	add	a1, a1, t0
+	andi	a2, a2, 7
+	la	t1, words_end
+	sub	t1, t1, t0
+	jr	t1
+	.option push
+	.option norvc
+	.irp	n, 56, 48, 40, 32, 24, 16, 8
+	faultable words_fault, ld t1, -\n(a1)
+	faultable words_fault, sd t1, -\n(a0)
+	.endr
+	.option pop
+words_end:
+	bnez	a2, bytes
 	csrc	sstatus, t6
 	mv	a0, a2
 	ret
+words_fault:
+	sub	a0, a0, t0
+	sub	a1, a1, t0
+	add	a2, a2, t0
+	j	bytes
 
 	/* At least 8 bytes. */
 unaligned:

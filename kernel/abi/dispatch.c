@@ -86,47 +86,39 @@ static long call_watched(struct trap_frame *frame)
 	return result;
 }
 
-/*
- * The signal that interrupted the call may be another thread's by now; the restart is still ours.
- */
-static __force_inline void finish(struct trap_frame *frame, long result)
-{
-	trap_set_result(frame, result);
-	if (unlikely((unsigned long)(result + ERESTART_RESTARTBLOCK) <=
-		     ERESTART_RESTARTBLOCK - ERESTARTSYS))
-		thread_add_work(thread_current(), WORK_SIGNAL);
-}
-
-static void watch(struct trap_frame *frame)
+/* What the tracer made of the result is in the frame. */
+static long watch(struct trap_frame *frame)
 {
 	trap_set_result(frame, call_watched(frame));
 	trace_call_leave();
-	finish(frame, trap_result(frame));
+	return trap_result(frame);
 }
 
 /* A number without a handler, Selene's own number, or someone watches. */
-static __noinline void dispatch_rare(struct trap_frame *frame)
+static __noinline long dispatch_rare(struct trap_frame *frame)
 {
 	const struct syscall *call = syscall_find(trap_syscall_number(frame));
 
 	if (atomic32_read(&thread_current()->work) & WORK_TRACE)
-		watch(frame);
-	else if (call)
-		finish(frame, call_handler(call, frame));
-	else
-		finish(frame, count_unimplemented(trap_syscall_number(frame)));
+		return watch(frame);
+	return call ? call_handler(call, frame) : count_unimplemented(trap_syscall_number(frame));
 }
 
-void syscall_dispatch(struct trap_frame *frame, u64 second, u64 third, u64 fourth, u64 fifth,
-		      u64 sixth)
+long syscall_dispatch(unsigned long first, unsigned long second, unsigned long third,
+		      unsigned long fourth, unsigned long fifth, unsigned long sixth,
+		      struct trap_frame *frame, unsigned long number)
 {
-	unsigned long number = trap_syscall_number(frame);
 	const struct syscall *call = &table[number];
 
 	if (unlikely(number >= LINUX_NUMBERS || !call->handler ||
 		     atomic32_read(&thread_current()->work) & WORK_TRACE))
-		dispatch_rare(frame);
-	else
-		finish(frame,
-		       call->handler(trap_argument(frame, 0), second, third, fourth, fifth, sixth));
+		return dispatch_rare(frame);
+	return call->handler(first, second, third, fourth, fifth, sixth);
+}
+
+/* The signal that interrupted the call may be another thread's by now; the restart is still ours. */
+void syscall_failed(long result)
+{
+	if ((unsigned long)(result + ERESTART_RESTARTBLOCK) <= ERESTART_RESTARTBLOCK - ERESTARTSYS)
+		thread_add_work(thread_current(), WORK_SIGNAL);
 }

@@ -79,10 +79,12 @@ SYSCALL_4(sys_rt_sigaction, signo, new, old, size)
 
 	if (size != SET_SIZE)
 		return -EINVAL;
-	if (new &&copy_in(&action, new, sizeof(action)))
-		return -EFAULT;
-	error = new ? signal_set_action((int)signo, &action, &former)
-		    : signal_get_action((int)signo, &former);
+	if (!new)
+		error = signal_get_action((int)signo, &former);
+	else if (copy_in(&action, new, sizeof(action)))
+		error = -EFAULT;
+	else
+		error = signal_set_action((int)signo, &action, old ? &former : NULL);
 	if (error)
 		return error;
 	return old && copy_out(old, &former, sizeof(former)) ? -EFAULT : 0;

@@ -32,12 +32,13 @@ enum syscall_status { SYSCALL_COMPLETE, SYSCALL_PARTIAL };
 typedef long syscall_handler(unsigned long, unsigned long, unsigned long, unsigned long,
 			     unsigned long, unsigned long);
 
+/* Its size is a power of two, so that the dispatcher finds a call by a shift. */
 struct syscall {
 	const char *name;
 	syscall_handler *handler;
 	u8 status;
 	u8 arguments[6];
-};
+} __aligned_to(32);
 
 /* NULL: not in the table (ENOSYS). */
 const struct syscall *syscall_find(long number);

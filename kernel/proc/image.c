@@ -15,22 +15,19 @@
  * From the top: stack; below it room for its growth; map_top, from where mmap goes down
  * (interpreter, vDSO); far below, at two thirds, position-independent programs and their heap.
  */
-enum {
-	STACK_RANDOM_PAGES = 2048,
-	MAP_RANDOM_PAGES = 1 << 16,
-	PROGRAM_RANDOM_PAGES = 1 << 18,
-	BRK_RANDOM_PAGES = 8192,
+enum { /* by how many pages, as bits of one random number */
+       STACK_RANDOM_BITS = 11,
+       MAP_RANDOM_BITS = 16,
+       PROGRAM_RANDOM_BITS = 18,
+       BRK_RANDOM_BITS = 13,
 };
 #define STACK_GAP_MIN (128ul << 20)
 #define STACK_GAP_MAX (USER_END / 6 * 5)
 #define STACK_GUARD   (1ul << 20)
 #define PROGRAM_BASE  (USER_END / 3 * 2)
 
-/* What is at a random place. All the numbers come from one request, which costs the most. */
-enum random_place { RANDOM_STACK, RANDOM_MAP, RANDOM_PROGRAM, RANDOM_BRK, RANDOM_PLACES };
-
 struct builder {
-	u32 random[RANDOM_PLACES];
+	u64 random; /* bits that no place has used yet */
 	const struct image_request *request;
 	struct space *space;
 	struct elf program;
@@ -41,23 +38,28 @@ struct builder {
 	struct image_stack stack;
 };
 
-/* A random number of bytes, whole pages, below @pages pages (a power of two). */
-static u64 random_offset(const struct builder *builder, enum random_place place, u32 pages)
+/* A random number of bytes, whole pages, below 2^@bits pages. */
+static u64 random_offset(struct builder *builder, unsigned bits)
 {
-	if (!builder->request->randomise)
-		return 0;
-	return (u64)(builder->random[place] % pages) * PAGE_SIZE;
+	u64 pages = builder->random & ((1ul << bits) - 1);
+
+	builder->random >>= bits;
+	return builder->request->randomise ? pages * PAGE_SIZE : 0;
 }
 
+/* All from one request: random numbers are what costs the most here. */
 static void choose_random(struct builder *builder)
 {
 	struct {
-		u32 places[RANDOM_PLACES];
+		u64 places;
 		u8 bytes[sizeof(builder->stack.random)];
 	} random;
 
+	static_assert(STACK_RANDOM_BITS + MAP_RANDOM_BITS + PROGRAM_RANDOM_BITS + BRK_RANDOM_BITS <=
+			      8 * sizeof(builder->random),
+		      "each bit serves once");
 	random_bytes(&random, sizeof(random));
-	memcpy(builder->random, random.places, sizeof(random.places));
+	builder->random = random.places;
 	memcpy(builder->stack.random, random.bytes, sizeof(random.bytes));
 }
 
@@ -70,11 +72,10 @@ static void choose_layout(struct builder *builder)
 	struct space *space = builder->space;
 	u64 gap = CLAMP(builder->request->stack_limit, STACK_GAP_MIN, STACK_GAP_MAX);
 
-	space->stack_top =
-		USER_END - PAGE_SIZE - random_offset(builder, RANDOM_STACK, STACK_RANDOM_PAGES);
+	space->stack_top = USER_END - PAGE_SIZE - random_offset(builder, STACK_RANDOM_BITS);
 	space->stack_limit = builder->request->stack_limit;
 	space->map_top = ALIGN_DOWN(space->stack_top - gap - STACK_GUARD -
-					    random_offset(builder, RANDOM_MAP, MAP_RANDOM_PAGES),
+					    random_offset(builder, MAP_RANDOM_BITS),
 				    PAGE_SIZE);
 	builder->stack.top = space->stack_top;
 }
@@ -108,8 +109,7 @@ static int load_program(struct builder *builder)
 	int error;
 
 	if (elf->type == ELF_TYPE_DYN)
-		bias = bias_for(elf, PROGRAM_BASE + random_offset(builder, RANDOM_PROGRAM,
-								  PROGRAM_RANDOM_PAGES));
+		bias = bias_for(elf, PROGRAM_BASE + random_offset(builder, PROGRAM_RANDOM_BITS));
 	if (elf->end + bias > USER_END)
 		return -ENOMEM;
 	error = image_map_segments(builder->space, builder->request->file, elf, bias,
@@ -166,7 +166,7 @@ static void note_areas(struct builder *builder)
 		}
 	}
 	space->brk_start = ALIGN_UP(elf->end + builder->program_bias, PAGE_SIZE) +
-			   random_offset(builder, RANDOM_BRK, BRK_RANDOM_PAGES);
+			   random_offset(builder, BRK_RANDOM_BITS);
 	space->brk = space->brk_start;
 }
 

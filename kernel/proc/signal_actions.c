@@ -68,13 +68,27 @@ static bool is_ignoring(int signo, const struct signal_action *action)
 	       (action->handler == SIG_DFL && SIGNALS_IGNORED & SIGNAL_BIT(signo));
 }
 
-/* POSIX 2.4.3: what is pending and now ignored is thrown away, blocked or not. */
-static __noinline void discard_pending(int signo)
+/*
+ * Without the lock: what was sent before this call, by whomever, is seen; what is sent meanwhile may
+ * as well come after it. Other threads' queues can only be looked at with the lock.
+ */
+static bool may_be_pending(const struct process *process, int signo)
+{
+	u64 set = READ_ONCE(process->pending.set) | READ_ONCE(thread_current()->user->pending.set);
+
+	return read_acquire(&process->thread_count) > 1 || set & SIGNAL_BIT(signo);
+}
+
+/* POSIX 2.4.3: what is pending and now ignored is thrown away, blocked or not. Always 0. */
+static __noinline int discard_pending(int signo)
 {
 	struct process *process = process_current();
-	unsigned long state = tree_lock();
 	struct user_thread *user;
+	unsigned long state;
 
+	if (!may_be_pending(process, signo))
+		return 0;
+	state = tree_lock();
 	spin_lock(&process->actions->lock);
 	if (is_ignoring(signo, &process->actions->actions[signo - 1])) {
 		signal_flush_locked(process, &process->pending, SIGNAL_BIT(signo));
@@ -83,6 +97,7 @@ static __noinline void discard_pending(int signo)
 	}
 	spin_unlock(&process->actions->lock);
 	tree_unlock(state);
+	return 0;
 }
 
 /* Nobody else changes the actions, but for threads that share them: senders only read. */
@@ -108,6 +123,13 @@ static __noinline void exchange_locked(int signo, const struct signal_action *ne
 	signal_unlock(process, state);
 	if (old)
 		*old = former;
+}
+
+static __noinline int change_action(int signo, const struct signal_action *new,
+				    struct signal_action *old)
+{
+	exchange_locked(signo, new, old);
+	return is_ignoring(signo, new) ? discard_pending(signo) : 0;
 }
 
 int signal_get_action(int signo, struct signal_action *action)
@@ -140,10 +162,8 @@ int signal_set_action(int signo, struct signal_action *new, struct signal_action
 	/* Start-up code sets many to what they are: no lock for that, and no more to copy at fork. */
 	if (actions_are_shared(process) ||
 	    !action_equal(new, &process->actions->actions[signo - 1]))
-		exchange_locked(signo, new, old);
-	else if (old)
+		return change_action(signo, new, old);
+	if (old)
 		*old = *new;
-	if (is_ignoring(signo, new))
-		discard_pending(signo);
-	return 0;
+	return is_ignoring(signo, new) ? discard_pending(signo) : 0;
 }

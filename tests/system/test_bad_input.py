@@ -78,7 +78,7 @@ NOT_A_PROGRAM = root_make(lambda root: root.file('init', b'\x7fELF' + bytes(100)
 CUT = root_make(lambda root: root.file('init', b'x' * 5000, 0o755))[:3000]
 # Its backtrace has names: the table of the second link is the one that is read.
 CRASH = Test('panic-backtrace', ['/bin/busybox', 'sh', '-c', 'echo c >/proc/sysrq-trigger'], status=125,
-             errors=re.compile(r'panic: sysrq(?s:.*)proc_store_sysrq\+0x(?s:.*)syscall_dispatch\+0x'),
+             errors=re.compile(r'panic: sysrq(?s:.*)proc_store_sysrq\+0x(?s:.*)sys_write\+0x(?s:.*)trap_entry\+0x'),
              seconds=40, audit=False, linux=False)
 
 TESTS = [

@@ -35,9 +35,15 @@ void trap_print(const struct trap_frame *frame);
 unsigned backtrace_collect(const struct trap_frame *frame, vaddr_t *pcs, unsigned max);
 
 /* Up-calls, in the core. From user mode they run with interrupts on and may sleep. */
-/* With arguments 1 to 5 beside the frame that holds them: most ports have them in registers. */
-void syscall_dispatch(struct trap_frame *frame, u64 second, u64 third, u64 fourth, u64 fifth,
-		      u64 sixth);
+/*
+ * A system call: its arguments and its number are in @frame as well, but ports have them in
+ * registers, where they stay on their way to the handler. The port puts the result into @frame.
+ */
+long syscall_dispatch(unsigned long first, unsigned long second, unsigned long third,
+		      unsigned long fourth, unsigned long fifth, unsigned long sixth,
+		      struct trap_frame *frame, unsigned long number);
+/* The port calls it for each negative result, which may ask for a restart. */
+void syscall_failed(long result);
 /* 0: retry the instruction; -EFAULT/-ENOMEM…: from user mode the signal is already queued. */
 int page_fault(vaddr_t address, enum fault_access access, bool from_user);
 /* A user instruction raised an exception other than a page fault: queue @signo with @code. */

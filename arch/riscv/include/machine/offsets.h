@@ -6,8 +6,7 @@
 #define CAUSE_OFFSET	264
 #define VALUE_OFFSET	272
 #define ARGUMENT_OFFSET 280
-#define LINK_OFFSET	288
-#define TRAP_FRAME_SIZE 304
+#define TRAP_FRAME_SIZE 288
 
 #define THREAD_FRAME	    0 /* struct thread, from its struct arch_thread */
 #define THREAD_SCRATCH	    8

@@ -19,7 +19,6 @@ struct trap_frame {
 	unsigned long registers[32]; /* pc in the place of x0: the order of Linux's mcontext */
 	unsigned long status, cause, value;
 	unsigned long argument0; /* a0 at a system call, before its result */
-	unsigned long link[2];	 /* kernel traps: a frame record (fp, pc) for backtraces */
 };
 
 static inline long trap_syscall_number(const struct trap_frame *frame)
