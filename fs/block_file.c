@@ -204,6 +204,8 @@ static ssize_t block_file_write(struct file *file, struct io_iterator *iterator,
 		return -EPERM;
 	if (file->flags & O_DIRECT)
 		return transfer_direct(file, iterator, position);
+	if (iterator->call & IO_NO_WAIT)
+		return -EOPNOTSUPP;
 	room = *position < (s64)vnode->size ? vnode->size - *position : 0;
 	if (!room)
 		return iterator->left ? -ENOSPC : 0;
@@ -267,6 +269,9 @@ static const struct file_operations file_operations = {
 	.sync = block_sync,
 	.map = block_map,
 	.seekable = true,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };
 
 static void show_size(struct text *text, void *context)

@@ -37,7 +37,7 @@ static ssize_t eventfd_read(struct file *file, struct io_iterator *iterator, s64
 		mutex_unlock(&event->lock);
 		if (count)
 			break;
-		if (file->flags & O_NONBLOCK)
+		if (io_must_not_wait(file, iterator))
 			return -EAGAIN;
 		if (wait_event_interruptible(&event->read_wait, READ_ONCE(event->count)))
 			return -ERESTARTSYS;
@@ -113,6 +113,8 @@ static const struct file_operations eventfd_operations = {
 	.seek = eventfd_seek,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
+	.read_flags = true,
+	.no_wait = true,
 };
 
 struct file *eventfd_create(u32 count, bool semaphore, u32 flags)

@@ -35,9 +35,15 @@ enum { /* open(2), riscv64 = asm-generic */
 struct io_segment {
 	u64 base, size; /* struct iovec's layout */
 };
+enum io_call { /* what preadv2(2) and pwritev2(2) ask for one call; never without `call_flags` */
+	       IO_NO_WAIT = 1,
+	       IO_APPEND = 2,
+	       IO_NO_APPEND = 4,
+};
 struct io_iterator {
 	bool kernel;	/* segments are kernel pointers */
 	bool to_memory; /* read(2): bytes go to the segments */
+	u8 call;	/* enum io_call */
 	unsigned count;
 	struct io_segment *segments;
 	size_t offset;	       /* in segments[0] */
@@ -48,6 +54,7 @@ static inline void io_user(struct io_iterator *iterator, vaddr_t base, size_t si
 {
 	iterator->kernel = false;
 	iterator->to_memory = to_memory;
+	iterator->call = 0;
 	iterator->count = 1;
 	iterator->segments = &iterator->one;
 	iterator->offset = 0;
@@ -86,6 +93,11 @@ struct file_operations {
 	int (*sync)(struct file *file, bool data_only);
 	int (*readdir)(struct file *file, struct directory_sink *sink); /* NULL: the vnode's */
 	bool seekable; /* has a position: pread works, else ESPIPE */
+	/*
+	 * preadv2(2) and pwritev2(2), each else -EOPNOTSUPP: read and write know flags (Linux: read_iter,
+	 * write_iter), and RWF_NOWAIT (FMODE_NOWAIT).
+	 */
+	bool read_flags, write_flags, no_wait;
 };
 
 struct file {
@@ -163,6 +175,12 @@ static inline bool file_readable(const struct file *file)
 static inline bool file_writable(const struct file *file)
 {
 	return !(file->flags & O_PATH) && (file->flags + 1) & 2;
+}
+
+/* Shall this transfer fail with -EAGAIN rather than wait? */
+static inline bool io_must_not_wait(const struct file *file, const struct io_iterator *iterator)
+{
+	return file->flags & O_NONBLOCK || iterator->call & IO_NO_WAIT;
 }
 
 /*

@@ -27,6 +27,12 @@ static void walk_to_root(struct walk *walk)
 	walk->path = walk->root;
 }
 
+/* openat2(2), RESOLVE_NO_XDEV: may a link lead there? The start of a path may be anywhere. */
+static bool leaves_mount(const struct walk *walk, const struct path *to)
+{
+	return walk->flags & LOOKUP_NO_XDEV && walk->path.mount != to->mount;
+}
+
 static int walk_start_at(struct walk *walk, int dirfd, const char *name)
 {
 	struct file_hold hold;
@@ -151,8 +157,13 @@ static int follow_text(struct walk *walk, struct vnode *vnode)
 		error = -EXDEV;
 	if (!error)
 		error = walk_set_rest(walk, target, length);
-	if (!error && *target == '/')
-		walk_to_root(walk);
+	if (!error && *target == '/') {
+		walk_need_root(walk);
+		if (leaves_mount(walk, &walk->root))
+			error = -EXDEV;
+		else
+			walk_to_root(walk);
+	}
 	kfree(target);
 	return error;
 }
@@ -168,7 +179,8 @@ static int follow_magic(struct walk *walk, struct vnode *vnode)
 	error = vnode->operations->follow(vnode, &target);
 	if (error)
 		return error;
-	if (walk->flags & (LOOKUP_NO_MAGIC | LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+	if (walk->flags & (LOOKUP_NO_MAGIC | LOOKUP_BENEATH | LOOKUP_IN_ROOT) ||
+	    leaves_mount(walk, &target)) {
 		path_put(&target);
 		return walk->flags & LOOKUP_NO_MAGIC ? -ELOOP : -EXDEV;
 	}
@@ -239,7 +251,8 @@ int walk_into(struct walk *walk, struct dentry *dentry, bool follow)
 	return 0;
 }
 
-static struct dentry *lookup_name(struct dentry *parent, const char *name, size_t length)
+static struct dentry *lookup_name(struct dentry *parent, const char *name, size_t length,
+				  bool cached)
 {
 	struct vnode *directory = parent->vnode;
 	struct dentry *dentry = dentry_find(parent, name, length);
@@ -249,6 +262,8 @@ static struct dentry *lookup_name(struct dentry *parent, const char *name, size_
 			return dentry;
 		dentry_put(dentry);
 	}
+	if (unlikely(cached))
+		return ERR_PTR(-EAGAIN);
 	write_lock(&directory->lock);
 	dentry = dentry_lookup_locked(parent, name, length);
 	write_unlock(&directory->lock);
@@ -269,7 +284,8 @@ static int walk_step(struct walk *walk, bool follow)
 	default:
 		break;
 	}
-	dentry = lookup_name(walk->path.dentry, walk->name, walk->length);
+	dentry = lookup_name(walk->path.dentry, walk->name, walk->length,
+			     walk->flags & LOOKUP_CACHED);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
 	return walk_into(walk, dentry, follow);

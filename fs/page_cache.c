@@ -19,11 +19,15 @@ static ssize_t read_part(struct vnode *vnode, struct io_iterator *iterator, u64 
 	struct frame *frame;
 	size_t done;
 	bool backed = object->operations->fill || object->operations->read_pages;
-	int error = backed ? object_page_ahead(
-				     object, index,
-				     (offset + iterator->left + PAGE_SIZE - 1) / PAGE_SIZE, &frame)
-			   : object_page(object, index, false, &frame);
+	bool no_wait = iterator->call & IO_NO_WAIT;
+	int error = backed && !no_wait
+			    ? object_page_ahead(
+				      object, index,
+				      (offset + iterator->left + PAGE_SIZE - 1) / PAGE_SIZE, &frame)
+			    : object_page(object, index, false, &frame);
 
+	if (error == -ENOENT && backed)
+		return -EAGAIN;
 	if (error == -ENOENT) {
 		done = io_zero(iterator, size);
 		return done ? (ssize_t)done : -EFAULT;
@@ -166,8 +170,12 @@ static void note_access(struct file *file)
 
 static ssize_t regular_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
-	ssize_t done = page_cache_read(file->vnode, iterator, *position);
+	ssize_t done;
 
+	/* As on Linux: of a file that is not on a disk it cannot be asked. */
+	if (unlikely(iterator->call & IO_NO_WAIT) && !file->vnode->object->operations->read_pages)
+		return -EOPNOTSUPP;
+	done = page_cache_read(file->vnode, iterator, *position);
 	if (done > 0) {
 		*position += done;
 		note_access(file);
@@ -182,7 +190,8 @@ static ssize_t write_locked(struct file *file, struct io_iterator *iterator, s64
 	ssize_t done;
 	s64 room;
 
-	if (file->flags & O_APPEND)
+	if ((file->flags & O_APPEND && !(iterator->call & IO_NO_APPEND)) ||
+	    iterator->call & IO_APPEND)
 		*position = vnode->size;
 	room = write_room(vnode, *position, iterator->left);
 	if (room <= 0)
@@ -206,6 +215,8 @@ static ssize_t regular_write(struct file *file, struct io_iterator *iterator, s6
 	struct vnode *vnode = file->vnode;
 	ssize_t done;
 
+	if (unlikely(iterator->call & IO_NO_WAIT))
+		return -EOPNOTSUPP;
 	write_lock(&vnode->lock);
 	done = write_locked(file, iterator, position);
 	write_unlock(&vnode->lock);
@@ -240,4 +251,7 @@ const struct file_operations regular_file_operations = {
 	.ioctl = vnode_ioctl,
 	.map = regular_map,
 	.seekable = true,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };

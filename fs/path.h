@@ -69,6 +69,7 @@ enum {
 	LOOKUP_IN_ROOT = 32,
 	LOOKUP_NO_SYMLINKS = 64,
 	LOOKUP_NO_XDEV = 128, /* openat2(2) RESOLVE_* */
+	LOOKUP_CACHED = 256,  /* -EAGAIN where a name is not known already */
 };
 #define AT_FDCWD (-100)
 enum { PATH_MAX = 4096, NAME_MAX = 255, SYMLINK_DEPTH_MAX = 40 };

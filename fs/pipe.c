@@ -85,11 +85,11 @@ static bool pipe_ended(struct pipe *pipe)
 }
 
 /* Until there may be something to take: 0, also at the end; or an error. */
-static __noinline int wait_for_data(struct pipe *pipe, struct file *file)
+static __noinline int wait_for_data(struct pipe *pipe, bool no_wait)
 {
 	if (pipe_ended(pipe))
 		return 0;
-	if (file->flags & O_NONBLOCK)
+	if (no_wait)
 		return -EAGAIN;
 	return wait_event_interruptible(&pipe->read_wait, pipe_readable(pipe) || pipe_ended(pipe))
 		       ? -ERESTARTSYS
@@ -105,7 +105,7 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 	if (!iterator->left)
 		return 0;
 	for (;;) {
-		int error = pipe_readable(pipe) ? 0 : wait_for_data(pipe, file);
+		int error = pipe_readable(pipe) ? 0 : wait_for_data(pipe, io_must_not_wait(file, iterator));
 
 		if (error)
 			return error;
@@ -183,11 +183,11 @@ ssize_t pipe_broken(void)
 }
 
 /* [lock], dropped meanwhile: until there is room or nobody reads any more. */
-static __noinline int wait_for_room(struct pipe *pipe, struct file *file)
+static __noinline int wait_for_room(struct pipe *pipe, bool no_wait)
 {
 	int error;
 
-	if (file->flags & O_NONBLOCK)
+	if (no_wait)
 		return -EAGAIN;
 	mutex_unlock(&pipe->lock);
 	pipe_wake(&pipe->read_wait);
@@ -216,7 +216,7 @@ static ssize_t pipe_write(struct file *file, struct io_iterator *iterator, s64 *
 		else if (!pipe_full(pipe))
 			done = slot_write(pipe, iterator, packet);
 		else
-			done = wait_for_room(pipe, file);
+			done = wait_for_room(pipe, io_must_not_wait(file, iterator));
 		if (done > 0)
 			total += done;
 	}
@@ -389,6 +389,9 @@ const struct file_operations fifo_file_operations = {
 	.write = pipe_write,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };
 
 static void pipe_vnode_release(struct vnode *vnode)

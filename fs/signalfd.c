@@ -131,7 +131,7 @@ static void fill(struct signal_record *record, const struct signal_info *info)
 }
 
 /* 1: *@info is the signal, 0: none is there. -EAGAIN, -ERESTARTSYS, -ENOMEM. */
-static int take(struct file *file, struct signal_info *info, bool block)
+static int take(struct file *file, struct signal_info *info, bool block, bool no_wait)
 {
 	struct signalfd *signals = file->private;
 	struct waiter waiter;
@@ -140,7 +140,7 @@ static int take(struct file *file, struct signal_info *info, bool block)
 	signo = signal_take(READ_ONCE(signals->set), info);
 	if (signo || !block)
 		return signo != 0;
-	if (file->flags & O_NONBLOCK)
+	if (no_wait)
 		return -EAGAIN;
 	error = attach(signals);
 	if (error)
@@ -162,7 +162,7 @@ static ssize_t signalfd_read(struct file *file, struct io_iterator *iterator, s6
 	if (iterator->left < sizeof(record))
 		return -EINVAL;
 	while (iterator->left >= sizeof(record)) {
-		result = take(file, &info, !done);
+		result = take(file, &info, !done, io_must_not_wait(file, iterator));
 		if (result <= 0)
 			return done ? done : result;
 		fill(&record, &info);
@@ -205,6 +205,8 @@ static const struct file_operations signalfd_operations = {
 	.seek = signalfd_seek,
 	.poll = signalfd_poll,
 	.release = signalfd_release,
+	.read_flags = true,
+	.no_wait = true,
 };
 
 bool signalfd_is(const struct file *file)

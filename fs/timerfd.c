@@ -76,7 +76,7 @@ static ssize_t timerfd_read(struct file *file, struct io_iterator *iterator, s64
 	if (iterator->left < WORD)
 		return -EINVAL;
 	while (!(ticks = take_ticks(timed))) {
-		if (file->flags & O_NONBLOCK)
+		if (io_must_not_wait(file, iterator))
 			return -EAGAIN;
 		if (wait_event_interruptible(&timed->wait, READ_ONCE(timed->ticks)))
 			return -ERESTARTSYS;
@@ -110,6 +110,8 @@ static const struct file_operations timerfd_operations = {
 	.poll = timerfd_poll,
 	.seek = timerfd_seek,
 	.release = timerfd_release,
+	.read_flags = true,
+	.no_wait = true,
 };
 
 bool timerfd_is(const struct file *file)

@@ -7,7 +7,15 @@
 #include <mm/slab.h>
 #include <proc/process.h>
 
-enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4, RWF_KNOWN = 7 };
+enum { /* preadv2(2) */
+       RWF_HIPRI = 1,
+       RWF_DSYNC = 2,
+       RWF_SYNC = 4,
+       RWF_NOWAIT = 8,
+       RWF_APPEND = 16,
+       RWF_NOAPPEND = 32,
+       RWF_KNOWN = 63,
+};
 
 bool user_range_valid(vaddr_t base, u64 size)
 {
@@ -190,34 +198,84 @@ SYSCALL_4(sys_pwritev, fd, vector, count, offset)
 	return transfer_segments(fd, vector, count, true, &at);
 }
 
+/* What @flags (RWF_*) ask of @file: enum io_call; -EOPNOTSUPP, -EINVAL, -EPERM. */
+static int call_flags(const struct file *file, u32 flags, bool write)
+{
+	const struct file_operations *operations = file->operations;
+	bool known = write ? operations->write_flags : operations->read_flags;
+	int call = flags & RWF_APPEND ? IO_APPEND : 0;
+
+	if (!known)
+		return flags & ~(u32)RWF_HIPRI ? -EOPNOTSUPP : 0;
+	if (flags & ~(u32)RWF_KNOWN)
+		return -EOPNOTSUPP;
+	if (flags & RWF_APPEND && flags & RWF_NOAPPEND)
+		return -EINVAL;
+	if (flags & RWF_NOWAIT) {
+		if (!operations->no_wait)
+			return -EOPNOTSUPP;
+		call |= IO_NO_WAIT;
+	}
+	if (flags & RWF_NOAPPEND && file->flags & O_APPEND) {
+		if (file->vnode && file->vnode->flags & VNODE_APPEND)
+			return -EPERM;
+		call |= IO_NO_APPEND;
+	}
+	return call;
+}
+
+static long transfer_flags(struct file *file, struct io_iterator *iterator, bool write, s64 *at,
+			   u32 flags)
+{
+	int call = 0, error;
+	long result;
+
+	/* What cannot be read or written says so first. */
+	if (iterator->left && (write ? file_writable(file) && file->operations->write
+				     : file_readable(file) && file->operations->read))
+		call = call_flags(file, flags, write);
+	if (call < 0)
+		return call;
+	iterator->call = call;
+	result = transfer(file, iterator, write, at);
+	if (result <= 0 || !write || !(flags & (RWF_DSYNC | RWF_SYNC)))
+		return result;
+	error = file_sync(file, !(flags & RWF_SYNC));
+	/* What has no stable storage cannot be asked for it. */
+	return error && error != -EINVAL ? error : result;
+}
+
+static long transfer_segments_flags(unsigned long fd, vaddr_t vector, u64 count, bool write,
+				    s64 at, u32 flags)
+{
+	struct io_segment few[SEGMENTS_FEW], *segments;
+	struct io_iterator iterator;
+	struct file_hold hold;
+	long result;
+
+	if (at < -1)
+		return -EINVAL;
+	hold = file_hold((int)fd);
+	if (!hold.file)
+		return -EBADF;
+	result = segments_in(&iterator, few, vector, count, !write);
+	if (!result) {
+		segments = iterator.segments;
+		result = transfer_flags(hold.file, &iterator, write, at == -1 ? NULL : &at, flags);
+		segments_free(segments, few);
+	}
+	file_release(hold);
+	return result;
+}
+
 SYSCALL_6(sys_preadv2, fd, vector, count, offset, high, flags)
 {
-	s64 at = offset;
-
-	if (flags & ~(unsigned long)RWF_KNOWN)
-		return -EOPNOTSUPP;
-	return transfer_segments(fd, vector, count, false, at == -1 ? NULL : &at);
+	return transfer_segments_flags(fd, vector, count, false, (s64)offset, (u32)flags);
 }
 
 SYSCALL_6(sys_pwritev2, fd, vector, count, offset, high, flags)
 {
-	s64 at = offset;
-	long result;
-
-	if (flags & ~(unsigned long)RWF_KNOWN)
-		return -EOPNOTSUPP;
-	result = transfer_segments(fd, vector, count, true, at == -1 ? NULL : &at);
-	if (result > 0 && flags & (RWF_DSYNC | RWF_SYNC)) {
-		struct file_hold hold = file_hold((int)fd);
-		int error = hold.file ? file_sync(hold.file, !(flags & RWF_SYNC)) : 0;
-
-		if (hold.file)
-			file_release(hold);
-		/* What has no stable storage cannot be asked for it. */
-		if (error && error != -EINVAL)
-			return error;
-	}
-	return result;
+	return transfer_segments_flags(fd, vector, count, true, (s64)offset, (u32)flags);
 }
 
 SYSCALL_3(sys_lseek, fd, offset, whence)

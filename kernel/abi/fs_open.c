@@ -95,14 +95,11 @@ static int resolve_flags(u64 resolve, unsigned *lookup)
 {
 	static const unsigned by_bit[] = { LOOKUP_NO_XDEV, LOOKUP_NO_MAGIC,
 					   LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGIC, LOOKUP_BENEATH,
-					   LOOKUP_IN_ROOT };
+					   LOOKUP_IN_ROOT, LOOKUP_CACHED };
 
 	*lookup = 0;
 	if (resolve >> 6 || (resolve & 24) == 24)
 		return -EINVAL;
-	/* Whether nothing had to be looked up is not known. */
-	if (resolve & 32)
-		return -EAGAIN;
 	for (unsigned bit = 0; bit < ARRAY_SIZE(by_bit); bit++)
 		if (resolve >> bit & 1)
 			*lookup |= by_bit[bit];
@@ -126,6 +123,10 @@ SYSCALL_4(sys_openat2, dirfd, name, how_address, size)
 	error = resolve_flags(how.resolve, &lookup);
 	if (!error)
 		error = open_flags_check(&flags, &mode);
+	/* What makes or cuts files may have to wait. */
+	if (!error && lookup & LOOKUP_CACHED &&
+	    flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY)))
+		error = -EAGAIN;
 	/* Unlike openat(2), what is not known or has no meaning is refused. */
 	if (!error && (flags | O_LARGEFILE) != (asked | O_LARGEFILE))
 		error = -EINVAL;

@@ -44,6 +44,7 @@ enum {
 	STATX_BASIC_STATS = 0x7ff,
 	STATX_BTIME = 0x800,
 	STATX_MNT_ID = 0x1000,
+	STATX_MNT_ID_UNIQUE = 0x4000,
 	STATX_RESERVED = 1u << 31
 };
 enum {
@@ -216,18 +217,23 @@ static u32 device_minor(u64 device)
 	return (device & 0xff) | (device >> 12 & ~0xffull);
 }
 
-static long statx_out(const struct facts *facts, vaddr_t to)
+/* No mount's number is used again; those that are so on Linux begin here, so as not to look like the others. */
+static const u64 unique_mounts = 1ull << 32;
+
+static long statx_out(const struct facts *facts, u32 asked, vaddr_t to)
 {
 	struct user_statx *statx = kzalloc(sizeof(*statx));
+	u32 mount = asked & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID;
+	u32 birth = facts->birth ? asked & STATX_BTIME : 0;
 	int error;
 
 	if (!statx)
 		return -ENOMEM;
 	*statx = (struct user_statx){
-		.mask = STATX_BASIC_STATS | STATX_MNT_ID | (facts->birth ? STATX_BTIME : 0),
+		.mask = STATX_BASIC_STATS | mount | birth,
 		.attributes = facts->flags,
 		.attributes_mask = facts->flags_known,
-		.birth = statx_time(facts->birth),
+		.birth = statx_time(birth ? facts->birth : 0),
 		.block_size = PAGE_SIZE,
 		.nlink = facts->nlink,
 		.uid = facts->uid,
@@ -245,6 +251,8 @@ static long statx_out(const struct facts *facts, vaddr_t to)
 		.dev_minor = device_minor(facts->device),
 		.mount_id = facts->mount_id,
 	};
+	if (mount == STATX_MNT_ID_UNIQUE)
+		statx->mount_id += unique_mounts;
 	error = copy_out(to, statx, sizeof(*statx));
 	kfree(statx);
 	return error ? -EFAULT : 0;
@@ -260,7 +268,7 @@ SYSCALL_5(sys_statx, dirfd, name, flags, mask, to)
 	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	error = named_facts((int)dirfd, name, flags, &facts);
-	return error ? error : statx_out(&facts, to);
+	return error ? error : statx_out(&facts, (u32)mask, to);
 }
 
 /* ST_VALID, and the mount's flags under statfs's numbers. */

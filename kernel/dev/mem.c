@@ -177,6 +177,9 @@ static const struct file_operations null_operations = {
 	.write = write_swallow,
 	.seek = seek_nowhere,
 	.seekable = true,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };
 static const struct file_operations zero_operations = {
 	.read = read_zeros,
@@ -184,18 +187,25 @@ static const struct file_operations zero_operations = {
 	.seek = seek_nowhere,
 	.map = map_zeros,
 	.seekable = true,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };
 static const struct file_operations full_operations = {
 	.read = read_zeros,
 	.write = write_full,
 	.seek = seek_nowhere,
 	.seekable = true,
+	.read_flags = true,
 };
 static const struct file_operations random_operations = {
 	.read = read_random,
 	.write = write_random,
 	.seek = seek_nowhere,
 	.seekable = true,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };
 static const struct file_operations kmsg_operations = {
 	.open = kmsg_open,
@@ -204,6 +214,7 @@ static const struct file_operations kmsg_operations = {
 	.write = kmsg_write,
 	.poll = kmsg_poll,
 	.seek = kmsg_seek,
+	.write_flags = true,
 };
 
 static int mem_start(void)

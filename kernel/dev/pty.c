@@ -462,6 +462,8 @@ static const struct file_operations master_file_operations = {
 	.write = master_write,
 	.poll = master_poll,
 	.ioctl = master_ioctl,
+	.read_flags = true,
+	.write_flags = true,
 };
 
 static struct pty *pty_alloc(void)

@@ -286,6 +286,8 @@ const struct file_operations terminal_file_operations = {
 	.write = terminal_write,
 	.poll = terminal_poll,
 	.ioctl = terminal_ioctl,
+	.read_flags = true,
+	.write_flags = true,
 };
 
 /* /dev/tty is the controlling terminal, /dev/console the kernel's; both are looked up at open. */

@@ -277,9 +277,14 @@ int unix_create_pair(int type, int protocol, u32 flags, struct file *made[2])
 
 /* Files. */
 
+static unsigned message_flags(const struct io_iterator *iterator)
+{
+	return iterator->call & IO_NO_WAIT ? MSG_DONTWAIT : 0;
+}
+
 static ssize_t socket_read(struct file *file, struct io_iterator *iterator, s64 *position)
 {
-	struct message message = { .data = iterator };
+	struct message message = { .data = iterator, .flags = message_flags(iterator) };
 
 	if (!iterator->left)
 		return 0;
@@ -288,7 +293,7 @@ static ssize_t socket_read(struct file *file, struct io_iterator *iterator, s64 
 
 static ssize_t socket_write(struct file *file, struct io_iterator *iterator, s64 *position)
 {
-	struct message message = { .data = iterator };
+	struct message message = { .data = iterator, .flags = message_flags(iterator) };
 
 	return unix_send(file, &message);
 }
@@ -352,6 +357,9 @@ const struct file_operations unix_file_operations = {
 	.write = socket_write,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
+	.read_flags = true,
+	.write_flags = true,
+	.no_wait = true,
 };
 
 /* [all_lock] */
