@@ -105,7 +105,9 @@ static ssize_t pipe_read(struct file *file, struct io_iterator *iterator, s64 *p
 	if (!iterator->left)
 		return 0;
 	for (;;) {
-		int error = pipe_readable(pipe) ? 0 : wait_for_data(pipe, io_must_not_wait(file, iterator));
+		int error = pipe_readable(pipe)
+				    ? 0
+				    : wait_for_data(pipe, io_must_not_wait(file, iterator));
 
 		if (error)
 			return error;

@@ -245,8 +245,8 @@ static long transfer_flags(struct file *file, struct io_iterator *iterator, bool
 	return error && error != -EINVAL ? error : result;
 }
 
-static long transfer_segments_flags(unsigned long fd, vaddr_t vector, u64 count, bool write,
-				    s64 at, u32 flags)
+static long transfer_segments_flags(unsigned long fd, vaddr_t vector, u64 count, bool write, s64 at,
+				    u32 flags)
 {
 	struct io_segment few[SEGMENTS_FEW], *segments;
 	struct io_iterator iterator;

@@ -93,9 +93,10 @@ static int how_in(struct open_how *how, vaddr_t from, u64 size)
  */
 static int resolve_flags(u64 resolve, unsigned *lookup)
 {
-	static const unsigned by_bit[] = { LOOKUP_NO_XDEV, LOOKUP_NO_MAGIC,
-					   LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGIC, LOOKUP_BENEATH,
-					   LOOKUP_IN_ROOT, LOOKUP_CACHED };
+	static const unsigned by_bit[] = {
+		LOOKUP_NO_XDEV, LOOKUP_NO_MAGIC, LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGIC,
+		LOOKUP_BENEATH, LOOKUP_IN_ROOT,	 LOOKUP_CACHED
+	};
 
 	*lookup = 0;
 	if (resolve >> 6 || (resolve & 24) == 24)
