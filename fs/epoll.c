@@ -10,6 +10,7 @@
 #include <arch/user.h>
 #include <fs/epoll.h>
 #include <fs/file.h>
+#include <fs/text.h>
 #include <lib/err.h>
 #include <mm/slab.h>
 
@@ -400,8 +401,27 @@ static void epoll_release(struct file *file)
 	kfree(epoll);
 }
 
+static void epoll_describe(struct file *file, struct text *text)
+{
+	struct epoll *epoll = file->private;
+	struct epoll_item *item;
+
+	/* No watched file goes away meanwhile. */
+	mutex_lock(&watch_lock);
+	list_for_each_entry(item, &epoll->items, link) {
+		const struct vnode *vnode = item->file->vnode;
+
+		text_format(text, "tfd: %8d events: %8x data: %16llx  pos:%ld ino:%lx sdev:%x\n",
+			    item->fd, item->event.events, (unsigned long long)item->event.data,
+			    (long)item->file->position, vnode ? (unsigned long)vnode->ino : 0,
+			    vnode ? (unsigned)vnode->system->device : 0);
+	}
+	mutex_unlock(&watch_lock);
+}
+
 static const struct file_operations epoll_operations = {
 	.poll = epoll_poll,
+	.describe = epoll_describe,
 	.seek = epoll_seek,
 	.release = epoll_release,
 };

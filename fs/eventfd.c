@@ -1,5 +1,6 @@
 /* eventfd(2): a counter that is read and written in words of 8 bytes. */
 #include <fs/file.h>
+#include <fs/text.h>
 #include <lib/err.h>
 #include <mm/slab.h>
 
@@ -11,7 +12,10 @@ struct eventfd {
 	struct wait_queue read_wait, write_wait;
 	u64 count;	/* [lock; atomic read] */
 	bool semaphore; /* [const] a read takes 1, not all */
+	u32 id;		/* [const] for /proc/PID/fdinfo */
 };
+
+static struct atomic32 last_id;
 
 /* Under the lock: what a read gets, or 0. */
 static u64 take(struct eventfd *event)
@@ -102,6 +106,14 @@ static s64 eventfd_seek(struct file *file, s64 offset, int whence)
 	return 0;
 }
 
+static void eventfd_describe(struct file *file, struct text *text)
+{
+	const struct eventfd *event = file->private;
+
+	text_format(text, "eventfd-count: %16llx\neventfd-id: %u\neventfd-semaphore: %d\n",
+		    (unsigned long long)READ_ONCE(event->count), event->id, event->semaphore);
+}
+
 static void eventfd_release(struct file *file)
 {
 	kfree(file->private);
@@ -113,6 +125,7 @@ static const struct file_operations eventfd_operations = {
 	.seek = eventfd_seek,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
+	.describe = eventfd_describe,
 	.read_flags = true,
 	.no_wait = true,
 };
@@ -129,6 +142,7 @@ struct file *eventfd_create(u32 count, bool semaphore, u32 flags)
 	wait_queue_init(&event->write_wait);
 	event->count = count;
 	event->semaphore = semaphore;
+	event->id = atomic32_inc_return(&last_id);
 	file = file_create_unnamed("anon_inode:[eventfd]", &eventfd_operations, O_RDWR | flags,
 				   event);
 	if (IS_ERR(file))

@@ -7,6 +7,7 @@
 struct file_table;
 struct map_request;
 struct process;
+struct text;
 
 enum { /* open(2), riscv64 = asm-generic */
        O_ACCMODE = 3,
@@ -92,6 +93,8 @@ struct file_operations {
 	int (*map)(struct file *file, struct map_request *request);
 	int (*sync)(struct file *file, bool data_only);
 	int (*readdir)(struct file *file, struct directory_sink *sink); /* NULL: the vnode's */
+	/* Lines of its own in /proc/PID/fdinfo (fs/text.h). May sleep. */
+	void (*describe)(struct file *file, struct text *text);
 	bool seekable; /* has a position: pread works, else ESPIPE */
 	/*
 	 * preadv2(2) and pwritev2(2), each else -EOPNOTSUPP: read and write know flags (Linux: read_iter,

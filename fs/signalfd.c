@@ -6,6 +6,7 @@
  */
 #include <fs/file.h>
 #include <fs/signalfd.h>
+#include <fs/text.h>
 #include <lib/err.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -188,6 +189,13 @@ static s64 signalfd_seek(struct file *file, s64 offset, int whence)
 	return 0;
 }
 
+static void signalfd_describe(struct file *file, struct text *text)
+{
+	const struct signalfd *signals = file->private;
+
+	text_format(text, "sigmask:\t%016llx\n", (unsigned long long)READ_ONCE(signals->set));
+}
+
 static void signalfd_release(struct file *file)
 {
 	struct signalfd *signals = file->private;
@@ -205,6 +213,7 @@ static const struct file_operations signalfd_operations = {
 	.seek = signalfd_seek,
 	.poll = signalfd_poll,
 	.release = signalfd_release,
+	.describe = signalfd_describe,
 	.read_flags = true,
 	.no_wait = true,
 };

@@ -4,12 +4,13 @@
  */
 #include <arch/time.h>
 #include <fs/file.h>
+#include <fs/text.h>
 #include <fs/timerfd.h>
 #include <lib/err.h>
 #include <mm/slab.h>
 #include <sched/timer.h>
 
-enum { WORD = sizeof(u64) };
+enum { WORD = sizeof(u64), NS_PER_SECOND = 1000000000 };
 
 struct timerfd {
 	struct spinlock lock; /* RANK_WAIT, interrupts off; before the timer's */
@@ -20,6 +21,7 @@ struct timerfd {
 	u64 ticks;     /* [lock; atomic read] not yet read */
 	bool resting;  /* [lock] expired, not started again */
 	bool realtime; /* [const] */
+	bool absolute; /* [lock] as it was set */
 };
 
 static void expired(struct timer *timer)
@@ -105,20 +107,6 @@ static void timerfd_release(struct file *file)
 	kfree(timed);
 }
 
-static const struct file_operations timerfd_operations = {
-	.read = timerfd_read,
-	.poll = timerfd_poll,
-	.seek = timerfd_seek,
-	.release = timerfd_release,
-	.read_flags = true,
-	.no_wait = true,
-};
-
-bool timerfd_is(const struct file *file)
-{
-	return file->operations == &timerfd_operations;
-}
-
 /* [lock] */
 static void get_locked(struct timerfd *timed, struct timerfd_setting *setting)
 {
@@ -131,6 +119,40 @@ static void get_locked(struct timerfd *timed, struct timerfd_setting *setting)
 	/* What is due but has not been handled yet is still on: 1 ns. */
 	if (timed->deadline)
 		setting->value = timed->deadline > now ? timed->deadline - now : 1;
+}
+
+static void timerfd_describe(struct file *file, struct text *text)
+{
+	struct timerfd *timed = file->private;
+	struct timerfd_setting left;
+	unsigned long state = spin_lock_irqsave(&timed->lock);
+	u64 ticks = timed->ticks;
+	bool absolute = timed->absolute;
+
+	get_locked(timed, &left);
+	spin_unlock_irqrestore(&timed->lock, state);
+	text_format(text, "clockid: %d\nticks: %llu\nsettime flags: 0%o\n", !timed->realtime,
+		    (unsigned long long)ticks, absolute);
+	text_format(text, "it_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
+		    (unsigned long long)(left.value / NS_PER_SECOND),
+		    (unsigned long long)(left.value % NS_PER_SECOND),
+		    (unsigned long long)(left.interval / NS_PER_SECOND),
+		    (unsigned long long)(left.interval % NS_PER_SECOND));
+}
+
+static const struct file_operations timerfd_operations = {
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.seek = timerfd_seek,
+	.release = timerfd_release,
+	.describe = timerfd_describe,
+	.read_flags = true,
+	.no_wait = true,
+};
+
+bool timerfd_is(const struct file *file)
+{
+	return file->operations == &timerfd_operations;
 }
 
 void timerfd_get(struct file *file, struct timerfd_setting *setting)
@@ -165,6 +187,7 @@ void timerfd_set(struct file *file, const struct timerfd_setting *new, bool abso
 	get_locked(timed, old);
 	timer_stop(&timed->timer);
 	timed->resting = false;
+	timed->absolute = absolute;
 	WRITE_ONCE(timed->ticks, 0);
 	timed->interval = new->interval;
 	timed->deadline = deadline_of(timed, new->value, absolute);

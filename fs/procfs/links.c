@@ -86,14 +86,24 @@ int proc_follow_root(const struct proc_subject *subject, struct path *target)
 
 static void show_fdinfo(struct text *text, const struct proc_subject *subject)
 {
-	struct file *file = subject_file(subject);
+	struct file_table *files = process_files(subject->process);
+	struct file *file = files ? fd_get_from(files, subject->fd) : NULL;
+	u32 flags;
 
-	if (!file)
-		return;
-	text_format(text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\n", (long)file->position,
-		    file->flags & ~(FILE_EXECUTED | FILE_WRITER),
-		    file->path.mount ? file->path.mount->id : 0);
-	file_put(file);
+	if (file) {
+		flags = file->flags & ~(u32)(FILE_EXECUTED | FILE_WRITER);
+		if (fd_get_close_on_exec(files, subject->fd) == 1)
+			flags |= O_CLOEXEC;
+		text_format(text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n",
+			    (long)file->position, flags,
+			    file->path.mount ? file->path.mount->id : 0,
+			    file->vnode ? (unsigned long)file->vnode->ino : 0);
+		if (file->operations->describe)
+			file->operations->describe(file, text);
+		file_put(file);
+	}
+	if (files)
+		file_table_put(files);
 }
 
 const struct proc_entry proc_fd_member = { .mode = S_IFLNK | 0700,

@@ -41,21 +41,26 @@ void unix_set_peer(struct unix_socket *socket, struct unix_socket *peer)
 int unix_listen(struct file *file, int backlog)
 {
 	struct unix_socket *socket = unix_of(file);
+	struct unix_identity identity, old = { 0 };
 	int error = 0;
 
 	if (socket->type == SOCK_DGRAM)
 		return -EOPNOTSUPP;
 	if (!read_acquire(&socket->address))
 		return -EINVAL;
+	identity = unix_current_identity(true);
 	spin_lock(&socket->lock);
 	if (socket->state == UNIX_CONNECTED) {
 		error = -EINVAL;
+		old = identity;
 	} else {
 		WRITE_ONCE(socket->state, UNIX_LISTENING);
 		WRITE_ONCE(socket->backlog, (u32)backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog);
-		socket->credentials = unix_current_credentials(true);
+		old = socket->peer_identity;
+		socket->peer_identity = identity;
 	}
 	spin_unlock(&socket->lock);
+	unix_identity_put(&old);
 	if (!error)
 		wait_wake_all(&socket->room_wait);
 	return error;
@@ -140,8 +145,7 @@ static void join_listener(struct unix_socket *socket, struct unix_socket *listen
 	unix_get(socket);
 	embryo->peer = socket;
 	embryo->state = UNIX_CONNECTED;
-	embryo->credentials = listener->credentials;
-	embryo->peer_credentials = unix_current_credentials(true);
+	embryo->peer_identity = unix_current_identity(true);
 	unix_address_get(listener->address);
 	embryo->address = listener->address;
 	embryo->path = listener->path;
@@ -149,7 +153,7 @@ static void join_listener(struct unix_socket *socket, struct unix_socket *listen
 		path_get(&embryo->path);
 	unix_get(embryo);
 	socket->peer = embryo;
-	socket->peer_credentials = listener->credentials;
+	socket->peer_identity = unix_identity_copy(&listener->peer_identity);
 	store_release(&socket->state, UNIX_CONNECTED);
 	list_add_tail(&listener->pending, &embryo->pending_link);
 	WRITE_ONCE(listener->pending_count, listener->pending_count + 1);
@@ -269,6 +273,7 @@ struct file *unix_accept(struct file *file, u32 flags)
 			return ERR_PTR(error);
 	}
 	WRITE_ONCE(made->pass_credentials, READ_ONCE(socket->pass_credentials));
+	WRITE_ONCE(made->pass_pidfd, READ_ONCE(socket->pass_pidfd));
 	return unix_open(made, flags);
 }
 

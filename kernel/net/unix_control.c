@@ -5,8 +5,17 @@
 #include <mm/slab.h>
 #include <net/unix_internal.h>
 #include <proc/credentials.h>
+#include <proc/pidfd.h>
+#include <proc/tree.h>
 
-enum { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
+enum {
+	SOL_SOCKET = 1,
+	SCM_RIGHTS = 1,
+	SCM_CREDENTIALS = 2,
+	SCM_PIDFD = 4,
+	SCM_TIMESTAMP = 29,
+	SCM_TIMESTAMPNS = 35,
+};
 enum { CONTROL_MAX = 131072, CONTROL_FEW = 256 };
 
 struct control_header { /* struct cmsghdr */
@@ -76,12 +85,16 @@ static int decode_one(const struct control_header *header, struct unix_control *
 		return 0;
 	if (header->type == SCM_RIGHTS)
 		return add_rights(&control->rights, (const s32 *)(header + 1), size / 4);
-	if (header->type != SCM_CREDENTIALS || size != sizeof(control->credentials))
+	if (header->type != SCM_CREDENTIALS || size != sizeof(control->identity.credentials))
 		return -EINVAL;
-	memcpy(&control->credentials, header + 1, size);
-	error = check_credentials(&control->credentials);
-	control->has_credentials = !error;
-	return error;
+	memcpy(&control->identity.credentials, header + 1, size);
+	error = check_credentials(&control->identity.credentials);
+	if (error)
+		return error;
+	unix_identity_put(&control->identity);
+	control->identity.id = id_find(control->identity.credentials.pid);
+	control->has_identity = true;
+	return 0;
 }
 
 static int decode(const u8 *data, u64 size, struct unix_control *control)
@@ -124,7 +137,14 @@ int unix_control_in(const struct message *message, struct unix_control *control)
 		unix_rights_drop(control->rights);
 		control->rights = NULL;
 	}
+	if (error)
+		unix_control_end(control);
 	return error;
+}
+
+void unix_control_end(struct unix_control *control)
+{
+	unix_identity_put(&control->identity);
 }
 
 /* Where the next header goes, and what room is left. */
@@ -144,10 +164,11 @@ static void put_header(struct control_output *output, s32 type, size_t size)
 	output->left -= used;
 }
 
-static void put_credentials(struct control_output *output, struct message *message,
-			    const struct unix_credentials *credentials)
+/* As much of @size bytes as there is room for. */
+static void put_data(struct control_output *output, struct message *message, s32 type,
+		     const void *data, size_t size)
 {
-	size_t size = sizeof(*credentials), room = output->left - sizeof(struct control_header);
+	size_t room = output->left - sizeof(struct control_header);
 
 	if (output->left < sizeof(struct control_header)) {
 		message->result_flags |= MSG_CTRUNC;
@@ -157,8 +178,32 @@ static void put_credentials(struct control_output *output, struct message *messa
 		message->result_flags |= MSG_CTRUNC;
 		size = room;
 	}
-	(void)copy_out(output->at + sizeof(struct control_header), credentials, size);
-	put_header(output, SCM_CREDENTIALS, size);
+	(void)copy_out(output->at + sizeof(struct control_header), data, size);
+	put_header(output, type, size);
+}
+
+/* As struct timeval or struct timespec. */
+static void put_stamp(struct control_output *output, struct message *message, u8 kind, u64 stamp)
+{
+	bool fine = kind == UNIX_STAMPS_NANOSECONDS;
+	u64 time[2] = { stamp / 1000000000, stamp % 1000000000 / (fine ? 1 : 1000) };
+
+	put_data(output, message, fine ? SCM_TIMESTAMPNS : SCM_TIMESTAMP, time, sizeof(time));
+}
+
+/* A descriptor of who sent it; when that cannot be, the error is told in its place, as on Linux. */
+static void put_pidfd(struct control_output *output, struct message *message, struct id *id)
+{
+	struct file *file;
+	s32 fd;
+
+	if (output->left < sizeof(struct control_header) + sizeof(fd)) {
+		message->result_flags |= MSG_CTRUNC;
+		return;
+	}
+	file = pidfd_open_id(id, 0);
+	fd = IS_ERR(file) ? (s32)PTR_ERR(file) : (s32)fd_give(file, true);
+	put_data(output, message, SCM_PIDFD, &fd, sizeof(fd));
 }
 
 static int install(struct file *file, vaddr_t to, bool close_on_exec)
@@ -195,24 +240,36 @@ static void put_rights(struct control_output *output, struct message *message,
 		message->result_flags |= MSG_CTRUNC;
 }
 
+static void put_all(struct unix_socket *socket, struct message *message,
+		    struct unix_control *control)
+{
+	struct control_output output = { message->control, message->control_size };
+	struct unix_identity *identity = &control->identity;
+
+	if (control->stamp)
+		put_stamp(&output, message, READ_ONCE(socket->stamps), control->stamp);
+	if (control->has_identity && READ_ONCE(socket->pass_credentials))
+		put_data(&output, message, SCM_CREDENTIALS, &identity->credentials,
+			 sizeof(identity->credentials));
+	if (control->rights)
+		put_rights(&output, message, control->rights);
+	if (identity->id && READ_ONCE(socket->pass_pidfd))
+		put_pidfd(&output, message, identity->id);
+	message->control_size -= output.left;
+}
+
 void unix_control_out(struct unix_socket *socket, struct message *message,
 		      struct unix_control *control)
 {
-	struct control_output output = { message->control, message->control_size };
-
-	if (likely(!control->has_credentials && !control->rights)) {
+	if (likely(!control->has_identity && !control->rights && !control->stamp)) {
 		message->control_size = 0;
 		return;
 	}
-	if (!message->control) {
+	if (message->control)
+		put_all(socket, message, control);
+	else
 		message->result_flags |= MSG_CTRUNC;
-	} else {
-		if (control->has_credentials)
-			put_credentials(&output, message, &control->credentials);
-		if (control->rights)
-			put_rights(&output, message, control->rights);
-		message->control_size -= output.left;
-	}
 	if (control->rights)
 		unix_rights_drop(control->rights);
+	unix_control_end(control);
 }

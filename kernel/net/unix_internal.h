@@ -27,6 +27,12 @@ struct unix_credentials { /* struct ucred */
 	u32 uid, gid;
 };
 
+/* Somebody as a socket sees them. */
+struct unix_identity {
+	struct unix_credentials credentials;
+	struct id *id; /* counted: the process's, for a pidfd; NULL: nobody */
+};
+
 /* Descriptors on their way: SCM_RIGHTS. */
 enum { RIGHTS_MAX = 253 };
 struct unix_rights {
@@ -39,8 +45,10 @@ struct unix_packet {
 	struct unix_packet *next; /* [lock] in the receiver's queue */
 	u32 start, end;		  /* [receive_lock once queued] of data that is not received yet */
 	u32 charge;		  /* [const] bytes that it counts for */
-	bool has_credentials;
-	struct unix_credentials credentials;
+	bool looked_at;		  /* [receive_lock] empty, and a look has told of it */
+	bool has_identity;	  /* [const once queued] */
+	struct unix_identity identity; /* [const once queued] of who sent it */
+	u64 stamp;		    /* [const once queued] when, ns since 1970; 0: nobody asked */
 	struct unix_rights *rights; /* [lock once queued] */
 	struct unix_socket *sender; /* counted; datagrams only */
 	u8 data[] __attribute__((aligned(8)));
@@ -75,6 +83,7 @@ struct unix_socket {
 	struct unix_packet *first, *last; /* [lock; atomic read] */
 	u32 queued;			  /* [lock; atomic read] charges of the queue */
 	u32 packets;			  /* [lock; atomic read] how many */
+	u32 arrivals;			  /* [lock; atomic read] how many there ever were */
 	struct atomic32 outstanding; /* datagrams: charges of what it sent and nobody received */
 	struct wait_queue read_wait, write_wait;
 	struct wait_queue room_wait; /* others wait for room in this queue or backlog */
@@ -88,10 +97,13 @@ struct unix_socket {
 	struct unix_socket *hash_next; /* [names_lock] */
 	bool hashed;		       /* [names_lock] */
 
-	struct unix_credentials credentials;	  /* [lock] of whoever connected or listened */
-	struct unix_credentials peer_credentials; /* [lock] SO_PEERCRED */
-	bool pass_credentials;			  /* [atomic] SO_PASSCRED */
-	u32 flags; /* [atomic] other options that are only remembered: unix_option.c */
+	struct unix_identity peer_identity; /* [lock] SO_PEERCRED; of a listener: who listened */
+	bool pass_credentials;		    /* [atomic] SO_PASSCRED */
+	bool pass_pidfd;		    /* [atomic] SO_PASSPIDFD */
+	u8 stamps;			    /* [atomic] enum unix_stamps */
+	s32 peek_offset;    /* [atomic] SO_PEEK_OFF: where a look begins; negative: none */
+	u32 priority, mark; /* [atomic] SO_PRIORITY, SO_MARK: only remembered */
+	u64 flags;	    /* [atomic] other options that are only remembered: unix_option.c */
 	u32 send_limit, receive_limit, low_water; /* [atomic] SO_SNDBUF, SO_RCVBUF, SO_RCVLOWAT */
 	u64 send_timeout, receive_timeout;	  /* [atomic] ns; WAIT_FOREVER */
 	u32 linger_seconds;
@@ -103,6 +115,13 @@ struct unix_socket {
 };
 
 enum { DATAGRAM_BACKLOG = 10, BUFFER_DEFAULT = 212992 };
+enum unix_stamps { UNIX_STAMPS_NONE, UNIX_STAMPS_MICROSECONDS, UNIX_STAMPS_NANOSECONDS };
+
+/* Does it want to know who sent what it receives? */
+static inline bool unix_wants_identity(const struct unix_socket *socket)
+{
+	return READ_ONCE(socket->pass_credentials) || READ_ONCE(socket->pass_pidfd);
+}
 
 static inline struct unix_socket *unix_of(struct file *file)
 {
@@ -126,7 +145,10 @@ void unix_close(struct unix_socket *socket);
 /* Take the pending error: 0 or -errno. */
 int unix_take_error(struct unix_socket *socket);
 void unix_wake_all(struct unix_socket *socket);
-struct unix_credentials unix_current_credentials(bool effective);
+/* Of the current process, its id counted. */
+struct unix_identity unix_current_identity(bool effective);
+struct unix_identity unix_identity_copy(const struct unix_identity *identity);
+void unix_identity_put(struct unix_identity *identity);
 /* When a wait that starts now ends. */
 u64 unix_deadline(struct file *file, unsigned flags, u64 timeout);
 /* What a wait's error means to the program. */
@@ -137,7 +159,7 @@ int unix_wait_error(int error, u64 deadline);
 struct unix_socket *unix_find(const struct socket_name *name, enum socket_type type);
 /* 0, -EINVAL: can this be an AF_UNIX name? */
 int unix_check_name(const struct socket_name *name);
-/* A name for a socket that has none, when SO_PASSCRED wants one. */
+/* A name for a socket that has none, when SO_PASSCRED or SO_PASSPIDFD wants one. */
 int unix_autobind(struct unix_socket *socket);
 void unix_unbind(struct unix_socket *socket);
 void unix_copy_name(struct unix_socket *socket, struct socket_name *name);
@@ -163,12 +185,15 @@ long unix_bytes_queued(struct unix_socket *socket);
 /* unix_control.c: what goes with the data of a message. */
 struct unix_control {
 	struct unix_rights *rights;
-	struct unix_credentials credentials;
-	bool has_credentials;
+	struct unix_identity identity;
+	bool has_identity;
+	u64 stamp; /* received: when it was sent, ns since 1970; 0: nobody asks */
 };
+/* Give up what it holds, but for the rights. */
+void unix_control_end(struct unix_control *control);
 /* Decode msg_control. 0, -EINVAL, -EPERM, -EBADF, -ETOOMANYREFS, -EFAULT, -ENOBUFS. */
 int unix_control_in(const struct message *message, struct unix_control *control);
-/* Put it there, making descriptors; what does not fit is dropped (MSG_CTRUNC). Takes over the rights. */
+/* Put it there, making descriptors; what does not fit is dropped (MSG_CTRUNC). Takes over what it holds. */
 void unix_control_out(struct unix_socket *socket, struct message *message,
 		      struct unix_control *control);
 

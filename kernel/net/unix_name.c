@@ -246,7 +246,7 @@ int unix_autobind(struct unix_socket *socket)
 {
 	int error = 0;
 
-	if (!READ_ONCE(socket->pass_credentials) || read_acquire(&socket->address))
+	if (!unix_wants_identity(socket) || read_acquire(&socket->address))
 		return 0;
 	mutex_lock(&bind_lock);
 	if (!socket->address)

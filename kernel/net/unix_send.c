@@ -4,6 +4,7 @@
 #include <lib/err.h>
 #include <mm/slab.h>
 #include <net/unix_internal.h>
+#include <proc/clock.h>
 
 /* A stream is cut into packets of one frame each. */
 enum {
@@ -46,7 +47,10 @@ static struct unix_packet *packet_allocate(size_t size)
 	packet->start = 0;
 	packet->end = size;
 	packet->charge = PACKET_HEADER + PACKET_OVERHEAD + size;
-	packet->has_credentials = false;
+	packet->looked_at = false;
+	packet->has_identity = false;
+	packet->identity.id = NULL;
+	packet->stamp = 0;
 	packet->rights = NULL;
 	packet->sender = NULL;
 	return packet;
@@ -69,6 +73,7 @@ void unix_packet_free(struct unix_packet *packet)
 					 POLLOUT | POLLWRNORM | POLLWRBAND);
 		unix_put(sender);
 	}
+	unix_identity_put(&packet->identity);
 	kfree(packet);
 }
 
@@ -90,14 +95,15 @@ static struct unix_packet *packet_fill(struct io_iterator *iterator, size_t size
 static void stamp(struct unix_socket *socket, struct unix_socket *to, struct unix_packet *packet,
 		  const struct unix_control *control)
 {
-	if (control->has_credentials) {
-		packet->credentials = control->credentials;
-		packet->has_credentials = true;
-	} else if (READ_ONCE(socket->pass_credentials) || READ_ONCE(to->pass_credentials) ||
-		   !READ_ONCE(to->file)) {
-		packet->credentials = unix_current_credentials(false);
-		packet->has_credentials = true;
+	if (unlikely(control->has_identity)) {
+		packet->identity = unix_identity_copy(&control->identity);
+		packet->has_identity = true;
+	} else if (unix_wants_identity(socket) || unix_wants_identity(to) || !READ_ONCE(to->file)) {
+		packet->identity = unix_current_identity(false);
+		packet->has_identity = true;
 	}
+	if (unlikely(READ_ONCE(to->stamps)))
+		packet->stamp = clock_realtime();
 }
 
 /* [lock] */
@@ -110,6 +116,7 @@ static void append(struct unix_socket *to, struct unix_packet *packet)
 	to->last = packet;
 	WRITE_ONCE(to->queued, to->queued + packet->charge);
 	WRITE_ONCE(to->packets, to->packets + 1);
+	WRITE_ONCE(to->arrivals, to->arrivals + 1);
 }
 
 static void announce(struct unix_socket *to)
@@ -399,5 +406,6 @@ ssize_t unix_send(struct file *file, struct message *message)
 	/* What no packet has taken along. */
 	if (unlikely(control.rights))
 		unix_rights_drop(control.rights);
+	unix_control_end(&control);
 	return result;
 }

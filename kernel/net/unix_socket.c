@@ -7,7 +7,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <net/unix_internal.h>
-#include <proc/process.h>
+#include <proc/tree.h>
 
 #define SIOCINQ	 0x541bu
 #define SIOCOUTQ 0x5411u
@@ -38,7 +38,8 @@ struct unix_socket *unix_allocate(enum socket_type type)
 	wait_queue_init(&socket->read_wait);
 	wait_queue_init(&socket->write_wait);
 	wait_queue_init(&socket->room_wait);
-	socket->peer_credentials = (struct unix_credentials){ 0, ~0u, ~0u };
+	socket->peer_identity.credentials = (struct unix_credentials){ 0, ~0u, ~0u };
+	socket->peek_offset = -1;
 	socket->send_limit = socket->receive_limit = BUFFER_DEFAULT;
 	socket->low_water = 1;
 	socket->send_timeout = socket->receive_timeout = WAIT_FOREVER;
@@ -59,6 +60,7 @@ void unix_put(struct unix_socket *socket)
 		unix_address_put(socket->address);
 	if (socket->path.dentry)
 		path_put(&socket->path);
+	unix_identity_put(&socket->peer_identity);
 	slab_free(&socket_cache, socket);
 }
 
@@ -96,18 +98,37 @@ int unix_take_error(struct unix_socket *socket)
 	return READ_ONCE(socket->error) ? -(int)atomic_exchange_value(&socket->error, 0) : 0;
 }
 
-struct unix_credentials unix_current_credentials(bool effective)
+struct unix_identity unix_current_identity(bool effective)
 {
 	struct process *process = process_current();
 	const struct credentials *credentials;
+	struct unix_identity identity = { 0 };
 
 	/* A kernel thread is the super-user. */
 	if (!process)
-		return (struct unix_credentials){ 0 };
+		return identity;
 	credentials = &process->credentials;
-	return (struct unix_credentials){ process->id->number,
-					  effective ? credentials->euid : credentials->uid,
-					  effective ? credentials->egid : credentials->gid };
+	identity.id = process->id;
+	id_get(identity.id);
+	identity.credentials =
+		(struct unix_credentials){ process->id->number,
+					   effective ? credentials->euid : credentials->uid,
+					   effective ? credentials->egid : credentials->gid };
+	return identity;
+}
+
+struct unix_identity unix_identity_copy(const struct unix_identity *identity)
+{
+	if (identity->id)
+		id_get(identity->id);
+	return *identity;
+}
+
+void unix_identity_put(struct unix_identity *identity)
+{
+	if (identity->id)
+		id_put(identity->id);
+	identity->id = NULL;
 }
 
 u64 unix_deadline(struct file *file, unsigned flags, u64 timeout)
@@ -251,7 +272,7 @@ struct file *unix_create(int type, int protocol, u32 flags)
 
 static void join(struct unix_socket *socket, struct unix_socket *peer)
 {
-	socket->credentials = socket->peer_credentials = unix_current_credentials(true);
+	socket->peer_identity = unix_current_identity(true);
 	socket->state = UNIX_CONNECTED;
 	unix_get(peer);
 	if (socket->type == SOCK_DGRAM)

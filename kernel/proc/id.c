@@ -83,11 +83,25 @@ struct id *id_allocate_number(s32 number)
 	return id;
 }
 
+/* Not the last reference: it is given up without the lock. */
+static bool put_one_of_many(struct id *id)
+{
+	u32 count = atomic32_read(&id->references);
+
+	while (count > 1)
+		if (atomic_replace_value(&id->references.v, &count, count - 1))
+			return true;
+	return false;
+}
+
 void id_put(struct id *id)
 {
-	unsigned long state = spin_lock_irqsave(&id_lock);
+	unsigned long state;
 	struct id **link;
 
+	if (put_one_of_many(id))
+		return;
+	state = spin_lock_irqsave(&id_lock);
 	/* Under the lock: id_find() must not give out a reference to an id whose count is 0. */
 	if (!atomic32_dec_and_test(&id->references)) {
 		spin_unlock_irqrestore(&id_lock, state);

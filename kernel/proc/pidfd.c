@@ -1,4 +1,5 @@
 #include <fs/procfs/procfs.h>
+#include <fs/text.h>
 #include <lib/err.h>
 #include <mm/slab.h>
 #include <proc/credentials.h>
@@ -47,6 +48,19 @@ static s64 pidfd_seek(struct file *file, s64 offset, int whence)
 	return -ESPIPE;
 }
 
+/* -1: it was reaped. */
+static void pidfd_describe(struct file *file, struct text *text)
+{
+	struct pidfd *pidfd = file->private;
+	unsigned long state = tree_lock();
+	bool lives = pidfd->is_thread ? pidfd->id->thread != NULL
+				      : pidfd->process->state != PROCESS_DEAD;
+	int pid = lives ? pidfd->id->number : -1;
+
+	tree_unlock(state);
+	text_format(text, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
 static void pidfd_release(struct file *file)
 {
 	struct pidfd *pidfd = file->private;
@@ -59,6 +73,7 @@ static void pidfd_release(struct file *file)
 static const struct file_operations pidfd_operations = {
 	.poll = pidfd_poll,
 	.seek = pidfd_seek,
+	.describe = pidfd_describe,
 	.release = pidfd_release,
 };
 
@@ -82,16 +97,12 @@ struct file *pidfd_create(struct process *process, struct id *id, u32 flags)
 	return file;
 }
 
-struct file *pidfd_open(s32 pid, u32 flags)
+struct file *pidfd_open_id(struct id *id, u32 flags)
 {
-	struct id *id = id_find(pid);
-	struct process *process;
 	struct file *file = ERR_PTR(-ESRCH);
-	unsigned long state;
+	unsigned long state = tree_lock();
+	struct process *process;
 
-	if (!id)
-		return file;
-	state = tree_lock();
 	process = id->process;
 	if (!process && id->thread) {
 		file = ERR_PTR(-EINVAL);
@@ -105,6 +116,17 @@ struct file *pidfd_open(s32 pid, u32 flags)
 		file = pidfd_create(process, id, flags);
 		process_put(process);
 	}
+	return file;
+}
+
+struct file *pidfd_open(s32 pid, u32 flags)
+{
+	struct id *id = id_find(pid);
+	struct file *file;
+
+	if (!id)
+		return ERR_PTR(-ESRCH);
+	file = pidfd_open_id(id, flags);
 	id_put(id);
 	return file;
 }

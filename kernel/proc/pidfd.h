@@ -19,6 +19,8 @@ enum { /* pidfd_send_signal(2) */
 struct file *pidfd_create(struct process *process, struct id *id, u32 flags);
 /* The same for @pid: ERR_PTR(-ESRCH, -EINVAL: a thread's id without PIDFD_THREAD, …). */
 struct file *pidfd_open(s32 pid, u32 flags);
+/* The same for the process or thread that @id is the number of. -ESRCH: it was reaped. */
+struct file *pidfd_open_id(struct id *id, u32 flags);
 /* The process of the pidfd @file, which holds a reference; NULL: it is no pidfd. */
 struct process *pidfd_process(const struct file *file);
 /*
