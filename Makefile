@@ -48,6 +48,8 @@ USER_CC := $(USER_CROSS_COMPILE)gcc
 .PHONY: setup
 setup:
 	@scripts/setup $(SETUP_TASKS)
+	@command -v $(firstword $(CC)) >/dev/null || { echo "make: no compiler $(firstword $(CC)); remedy: \
+	CROSS_COMPILE= is what its name begins with, such as riscv64-linux-gnu-" >&2; exit 1; }
 
 # ---- the kernel ----
 
@@ -96,7 +98,11 @@ $(O)/%.S.o: %.S $(O)/flags
 	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
 
 # The text consoles' font: FONT="PLAIN.psf BOLD.psf", else that of a Debian package.
-$(B)/font.c: scripts/font | setup
+$(B)/font.flags: FORCE | setup
+	@mkdir -p $(@D)
+	@echo '$(FONT)' | cmp -s - $@ || echo '$(FONT)' >$@
+
+$(B)/font.c: scripts/font $(B)/font.flags
 	$(call say,FONT,$@)mkdir -p $(@D)
 	$(Q)scripts/font $@ $(FONT)
 
@@ -153,11 +159,11 @@ TESTS_C := $(sort $(wildcard user/tests/*.c))
 LIB_C := $(sort $(wildcard user/lib/*.c))
 TEST_PROGRAMS := $(TESTS_C:user/%.c=$(U)/%)
 LIBRARY := $(U)/libselene-spawn.a $(U)/libselene-spawn.so
-PROGRAMS := $(patsubst user/%.c,$(U)/%,$(wildcard user/programs/*.c))
+SHOWN_PROGRAMS := $(patsubst user/%.c,$(U)/%,$(wildcard user/programs/*.c))
 DYNAMIC := $(U)/dynamic/posix-spawn
 
 .PHONY: user
-user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(PROGRAMS) $(DYNAMIC) $(if $(BENCH_C),$(U)/bench/bench) $(LIBRARY)
+user: $(B)/initramfs.cpio $(TEST_PROGRAMS) $(SHOWN_PROGRAMS) $(DYNAMIC) $(if $(BENCH_C),$(U)/bench/bench) $(LIBRARY)
 
 $(U)/flags: FORCE | setup
 	@mkdir -p $(@D)
@@ -207,7 +213,7 @@ $(DRAW): $(patsubst %,$(U)/programs/lib/%.o,draw picture glyph unpack inflate cr
 	$(Q)rm -f $@
 	$(call say,AR,$@)$(USER_CROSS_COMPILE)ar rcsD $@ $^
 
-$(PROGRAMS): $(U)/%: user/%.c $(U)/flags $(DRAW) $(U)/libselene-spawn.a
+$(SHOWN_PROGRAMS): $(U)/%: user/%.c $(U)/flags $(DRAW) $(U)/libselene-spawn.a
 	$(call say,USERCC,$@)mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_FLAGS) -O2 -s -ffunction-sections -Wl,--gc-sections -MMD -MP -MF $@.d -o $@ $< \
 		$(DRAW) -Wl,--whole-archive $(U)/libselene-spawn.a -Wl,--no-whole-archive
@@ -246,7 +252,7 @@ debug: all
 
 # make sdcard BOARD=visionfive2; CARD= are more words for scripts/sdcard.
 sdcard: kernel user
-	@scripts/sdcard $(CARD) $(or $(BOARD),$(error BOARD= names the board: see docs/boards.md))
+	@scripts/sdcard $(CARD) $(or $(BOARD),$(error no BOARD=; remedy: make sdcard BOARD=visionfive2, or another of docs/boards.md))
 
 run-card: kernel user
 	@scripts/setup run card
@@ -307,7 +313,7 @@ test-jh7110: user kernel
 	@scripts/setup jh7110
 	@tests/jh7110/run
 
-# Half a minute of everything at once, on 4 harts.
+# Everything at once on 4 harts, beside Linux: about 75 seconds.
 test-stress: user kernel
 	@scripts/setup test
 	@tests/programs/run stress
@@ -327,7 +333,7 @@ bench: all
 .PHONY: profile
 profile: all
 	@scripts/setup run
-	@scripts/profile $(ROW)
+	@scripts/profile $(or $(ROW),$(error no ROW=; remedy: make profile ROW=fork_exit, or another row of make bench))
 endif
 
 # Downloads stay: build/apt, build/packages, build/tools, build/linux. distclean takes them too.

@@ -2,7 +2,9 @@
 import os
 import shutil
 import subprocess
+import sys
 
+import command_line
 import newc
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -12,6 +14,7 @@ QEMU_10 = os.path.join(BUILD, 'tools', 'qemu-10')
 MEBIBYTE = 1 << 20
 MEMORY_DEFAULT = 256 * MEBIBYTE
 MACHINES_WITHOUT_VIRTIO = ('sifive_u',)
+ELF_MAGIC, IMAGE_MAGIC = b'\x7fELF', b'RSC\x05'
 
 
 class GuestError(Exception):
@@ -39,15 +42,26 @@ def kernel_find(name):
             raise GuestError('Debian\'s Linux kernel is not to be had (above)')
         return done.stdout.strip()
     if not os.path.isfile(name):
-        raise GuestError(f'no kernel at {name}')
+        raise GuestError(f'no kernel at {name}; {kernel_remedy(name)}')
+    with open(name, 'rb') as stream:
+        head = stream.read(64)
+    if head[:4] != ELF_MAGIC and head[56:60] != IMAGE_MAGIC:
+        raise GuestError(f'{name} is no kernel, neither an ELF file nor an Image; {kernel_remedy(name)}')
     return name
+
+
+def kernel_remedy(name):
+    path = os.path.relpath(os.path.realpath(name), os.path.realpath(BUILD))
+    if path == 'debug/Image':
+        return 'remedy: make DEBUG=1 kernel'
+    return 'remedy: make kernel' if path == 'Image' else 'remedy: make kernel makes build/Image, which is the default'
 
 
 def packages_find(names):
     done = subprocess.run([os.path.join(SCRIPTS, 'packages')] + names, stdout=subprocess.PIPE,
                           text=True)
     if done.returncode != 0:
-        raise GuestError('cannot get the packages ' + ' '.join(names))
+        raise GuestError(f'cannot get the packages {" ".join(names)} (above)')
     return done.stdout.split('\n')[:-1]
 
 
@@ -56,13 +70,11 @@ def additions_apply(root, packages, additions):
         for archive in packages_find(packages):
             root.add_package(archive)
     for addition in additions:
-        source, colon, path = addition.rpartition(':')
-        if not colon or not path.strip('/'):
-            raise GuestError(f'--add wants HOST:GUEST, came {addition}')
+        source, _, path = addition.rpartition(':')
         try:
             root.add_host(source, path)
         except OSError as error:
-            raise GuestError(f'--add {addition}: {error}') from None
+            raise GuestError(f'--add {addition}: {command_line.cause(error)}') from None
 
 
 def strings_join(strings):
@@ -78,12 +90,14 @@ def drive_parts(text):
     return text, marks
 
 
-def drive_error(text):
-    """Why a --drive cannot be, or None. What starts with `blkdebug:` or `json:` is QEMU's to judge."""
+def drive_error(option, text):
+    """Why a --drive or --sd cannot be, or None. What starts with `blkdebug:` or `json:` is QEMU's to judge."""
     path, _ = drive_parts(text)
-    if path.startswith(('blkdebug:', 'json:')) or os.path.exists(path):
+    if path.startswith(('blkdebug:', 'json:')):
         return None
-    return f'--drive: no image at {path}'
+    if not os.path.exists(path):
+        return f'{option}: no image at {path} (scripts/mkroot {path} makes one)'
+    return f'{option}: {path} is a folder; the image of a disk is wanted' if os.path.isdir(path) else None
 
 
 def drive_words(options):
@@ -138,7 +152,7 @@ def initrd_make(options, job):
         with open(options.initrd or built('initramfs.cpio'), 'rb') as stream:
             base = stream.read()
     except OSError as error:
-        raise GuestError(f'--initrd: {error}') from None
+        raise GuestError(f'--initrd: {command_line.cause(error)}') from None
     if options.package or options.add:
         root = newc.Root() if options.initrd else newc.read_archive(base)
         additions_apply(root, options.package, options.add)
@@ -159,10 +173,10 @@ def qemu_find(path):
         path = own if os.path.exists(own) else shutil.which('qemu-system-riscv64')
     if not path:
         if subprocess.run([os.path.join(SCRIPTS, 'setup'), 'run']).returncode != 0:
-            raise GuestError('no QEMU')
+            raise GuestError('no qemu-system-riscv64 (above)')
         return qemu_find(None) if shutil.which('qemu-system-riscv64') else ([], environment)
     if not shutil.which(path):
-        raise GuestError(f'no QEMU at {path}')
+        raise GuestError(f'--qemu: there is no program {path}; without --qemu the system\'s is taken')
     prefix = os.path.dirname(os.path.dirname(os.path.abspath(path)))
     data = os.path.join(prefix, 'share', 'qemu')
     if '/' not in path or prefix == '/usr' or not os.path.isdir(data):
@@ -214,7 +228,8 @@ def display_words(options, windowed):
     if os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'):
         return words + ['-display', 'gtk']
     print('There is no desktop here: the screen is at VNC 127.0.0.1:5900 (display :0). From another machine:\n'
-          '    ssh -L 5900:127.0.0.1:5900 THIS-MACHINE, then a VNC viewer to localhost:0.', flush=True)
+          '    ssh -L 5900:127.0.0.1:5900 THIS-MACHINE, then a VNC viewer to localhost:0.',
+          file=sys.stderr, flush=True)
     return words + ['-display', 'vnc=127.0.0.1:0']
 
 
@@ -230,7 +245,9 @@ def qemu_arguments(options, kernel, initrd, initrd_path, console, channel, qmp=N
         words += ['-mon', 'chardev=console']
     else:
         words += ['-monitor', 'none']
-    words += display_words(options, windowed='stdio' in console and not options.screenshot)
+    # A job's screen is for someone at a terminal; a test looks at it through QMP.
+    watched = 'stdio' in console or (sys.stdout.isatty() and not qmp)
+    words += display_words(options, windowed=watched and not options.screenshot)
     if qmp:
         words += ['-chardev', f'socket,id=qmp,path={qemu_escape(qmp)},server=on,wait=off',
                   '-mon', 'chardev=qmp,mode=control']

@@ -273,10 +273,21 @@ static bool matches(const char *wanted, const char *name)
 	return !wanted || !fnmatch(wanted, name, 0);
 }
 
+/* For a name that none has. */
+static void print_names(void)
+{
+	fputs("interleave: no such scenario or rule; there are", stderr);
+	for (const struct scenario *s = NULL; !options.rule && (s = scenario_next(s));)
+		fprintf(stderr, " %s", s->name);
+	for (const struct rule *rule = rules; options.rule && rule->name; rule++)
+		fprintf(stderr, " %s", rule->name);
+	fputs("\n", stderr);
+}
+
 static int usage(void)
 {
-	fputs("interleave [--complete] [--preemptions N] [--seconds N] [--jobs N] [--trace]\n"
-	      "           [--scenario NAME] [--rule NAME]\n",
+	fputs("usage: tests/interleave/run [--complete] [--preemptions N] [--seconds N] [--jobs N]\n"
+	      "           [--trace] [--scenario NAME] [--rule NAME]    (* may stand in a NAME)\n",
 	      stderr);
 	return 2;
 }
@@ -322,6 +333,8 @@ int main(int count, char **words)
 	}
 	while (job_count)
 		finish_job();
+	if (!passed && !failed)
+		print_names();
 	printf("%u passed, %u failed\n", passed, failed);
-	return failed != 0;
+	return failed || !passed;
 }
