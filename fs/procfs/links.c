@@ -46,18 +46,14 @@ static int follow_fd(const struct proc_subject *subject, struct path *target)
 
 int proc_follow_exe(const struct proc_subject *subject, struct path *target)
 {
-	struct space *space = process_space(subject->process);
-	int error = -ENOENT;
+	struct file *file = process_executable(subject->process);
 
-	if (!space)
-		return error;
-	if (space->executable) {
-		*target = space->executable->path;
-		path_get(target);
-		error = 0;
-	}
-	space_put(space);
-	return error;
+	if (!file)
+		return -ENOENT;
+	*target = file->path;
+	path_get(target);
+	file_put(file);
+	return 0;
 }
 
 static int follow_context(const struct proc_subject *subject, struct path *target, bool root)

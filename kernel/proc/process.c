@@ -368,6 +368,27 @@ struct space *process_space(struct process *process)
 	return space;
 }
 
+struct file *process_executable(struct process *process)
+{
+	struct space *space = process_space(process);
+	struct file *file;
+	unsigned long state;
+
+	if (space) {
+		file = space->executable;
+		if (file)
+			file_get(file);
+		space_put(space);
+		return file;
+	}
+	state = tree_lock();
+	file = process->spawner;
+	if (file)
+		file_get(file);
+	tree_unlock(state);
+	return file;
+}
+
 struct file_table *process_files(struct process *process)
 {
 	unsigned long state = tree_lock();

@@ -87,6 +87,7 @@ struct process {
 	struct atomic32 references;
 
 	struct space *space; /* [own threads; tree to read from outside] */
+	struct file *spawner; /* [tree] program of spawn(2)'s caller while there is no space; or NULL */
 	struct file_table *files;
 	struct directory_context *directory;
 	struct signal_actions *actions;
@@ -215,6 +216,11 @@ char process_state_letter(struct process *process);
 char thread_state_letter(struct thread *thread);
 /* The process's space with a reference (space_put()), or NULL when it has left it. */
 struct space *process_space(struct process *process);
+/*
+ * The file of the process's program with a reference (file_put()), or NULL: it has left its space. A child
+ * of spawn(2) that is not yet a program of its own shows its parent's, as after fork. Sleeps.
+ */
+struct file *process_executable(struct process *process);
 /* Likewise its file table (file_table_put()) and directories (directory_context_put()). */
 struct file_table *process_files(struct process *process);
 struct directory_context *process_directory(struct process *process);

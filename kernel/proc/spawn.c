@@ -130,6 +130,7 @@ static int copy_job(struct spawn_job *job, vaddr_t args, u64 size)
 	return arguments_copy_user(&job->program.arguments, job->args.argv, job->args.envp);
 }
 
+/* Step by step as glibc's child: the descriptor is free during the open; close-on-exec is not copied. */
 static int action_open(const struct spawn_action *action, const char *path)
 {
 	struct file_table *table = process_current()->files;
@@ -138,20 +139,21 @@ static int action_open(const struct spawn_action *action, const char *path)
 
 	if (action->fd < 0 || (u64)action->fd >= process_limit(RLIMIT_NOFILE))
 		return -EBADF;
-	file = file_open(AT_FDCWD, path, action->oflag, action->mode);
-	if (IS_ERR(file))
-		return (int)PTR_ERR(file);
-	error = fd_close(table, action->fd);
-	fd = fd_reserve(table, action->fd, action->oflag & O_CLOEXEC);
-	if (fd < 0) {
-		file_put(file);
+	fd_close(table, action->fd);
+	fd = fd_reserve(table, 0, action->oflag & O_CLOEXEC);
+	if (fd < 0)
 		return fd;
+	file = file_open(AT_FDCWD, path, action->oflag, action->mode);
+	if (IS_ERR(file)) {
+		fd_cancel(table, fd);
+		return (int)PTR_ERR(file);
 	}
 	fd_install(table, fd, file);
 	if (fd == action->fd)
-		return error == -EBADF ? 0 : error;
+		return 0;
+	error = fd_duplicate(table, fd, action->fd, false);
 	fd_close(table, fd);
-	return -EBADF;
+	return error < 0 ? error : 0;
 }
 
 /* posix_spawn_file_actions_adddup2(): a descriptor onto itself only stays open across the exec. */
@@ -348,11 +350,24 @@ static void finish_job(struct spawn_job *job, int error)
 	job_put(job);
 }
 
+/* From here on /proc/PID/exe is its own. */
+static void forget_spawner(struct process *process)
+{
+	unsigned long state = tree_lock();
+	struct file *file = process->spawner;
+
+	process->spawner = NULL;
+	tree_unlock(state);
+	if (file)
+		file_put(file);
+}
+
 static void spawn_entry(void *argument)
 {
 	struct spawn_job *job = argument;
 	int error = become(job);
 
+	forget_spawner(process_current());
 	finish_job(job, error);
 	if (error)
 		process_discard();
@@ -367,6 +382,7 @@ static struct process *start_job(struct spawn_job *job)
 
 	if (IS_ERR(child.process))
 		return child.process;
+	child.process->spawner = process_executable(process_current());
 	error = child_prepare(&child, 0, spawn_entry, job);
 	if (error)
 		goto undo_process;
@@ -380,6 +396,7 @@ static struct process *start_job(struct spawn_job *job)
 undo_child:
 	child_undo(&child);
 undo_process:
+	forget_spawner(child.process);
 	process_copy_undo(child.process);
 	return ERR_PTR(error);
 }

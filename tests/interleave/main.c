@@ -17,7 +17,7 @@
 enum { JOBS_MAX = 16, BOUND_MAX = 4, PREEMPTIONS_MAX = 12 };
 
 static struct options {
-	bool complete, trace;
+	bool complete, trace, table;
 	unsigned jobs;
 	int preemptions; /* -1: any number */
 	double seconds;	 /* per search */
@@ -79,24 +79,26 @@ static void print_counterexample(const struct scenario *scenario)
 }
 
 /*
- * The widest search that fits into the time: all interleavings, or with as many preemptions per run as
- * can be done to the end. *@bound: how many, or -1.
+ * The widest search that fits into the time: all interleavings, or else with as many preemptions per run
+ * as can be done to the end. *@bound: how many, or -1. One more preemption costs several times as much:
+ * what would not be done in time is not begun.
  */
 static struct search_result search_widely(const struct scenario *scenario, int *bound)
 {
-	struct search_result widest = { 0 }, result = result_of(scenario, -1);
+	struct search_result widest = result_of(scenario, -1), result;
+	int next = options.preemptions;
 
 	*bound = -1;
-	if (result.complete || result.found)
-		return result;
-	for (int next = options.preemptions; next < PREEMPTIONS_MAX; next++) {
-		result = result_of(scenario, next);
-		if (!result.complete && !result.found)
-			break;
+	if (widest.complete || widest.found)
+		return widest;
+	for (result = result_of(scenario, next); !result.complete && !result.found && next;)
+		result = result_of(scenario, --next);
+	while (result.complete || result.found) {
 		widest = result;
-		*bound = next;
-		if (result.found)
+		*bound = next++;
+		if (result.found || next > PREEMPTIONS_MAX || result.seconds * 3 > options.seconds)
 			break;
+		result = result_of(scenario, next);
 	}
 	return widest;
 }
@@ -104,15 +106,19 @@ static struct search_result search_widely(const struct scenario *scenario, int *
 static void print_result(const struct scenario *scenario, const struct search_result *result,
 			 int bound)
 {
+	const char *line = options.table
+				   ? "%s%s | %lu | %lu | %lu | %.1f | %s |\n"
+				   : "%s %-24s %9lu states %10lu steps %8lu runs %7.1f s  (%s)\n";
+	const char *word = result->found ? "not ok" : "ok";
 	char extent[60] = "every interleaving";
 
 	if (bound >= 0)
 		snprintf(extent, sizeof(extent), "up to %d preemptions", bound);
 	if (!result->complete && !result->found)
 		strcpy(extent, "stopped for time");
-	printf("%s %-24s %9lu states %10lu steps %8lu runs %7.1f s  (%s)\n",
-	       result->found ? "not ok" : "ok", scenario->name, (unsigned long)result->states,
-	       (unsigned long)result->steps, (unsigned long)result->runs, result->seconds, extent);
+	printf(line, options.table && !result->found ? "| " : word, scenario->name,
+	       (unsigned long)result->states, (unsigned long)result->steps,
+	       (unsigned long)result->runs, result->seconds, extent);
 }
 
 static int run_scenario(const struct scenario *scenario)
@@ -286,8 +292,8 @@ static void print_names(void)
 
 static int usage(void)
 {
-	fputs("usage: tests/interleave/run [--complete] [--preemptions N] [--seconds N] [--jobs N]\n"
-	      "           [--trace] [--scenario NAME] [--rule NAME]    (* may stand in a NAME)\n",
+	fputs("usage: tests/interleave/run [--complete] [--table] [--preemptions N] [--seconds N]\n"
+	      "           [--jobs N] [--trace] [--scenario NAME] [--rule NAME]    (* may stand in a NAME)\n",
 	      stderr);
 	return 2;
 }
@@ -301,6 +307,8 @@ static bool parse(int count, char **words)
 			options.complete = true;
 		else if (!strcmp(word, "--trace"))
 			options.trace = true;
+		else if (!strcmp(word, "--table"))
+			options.table = true;
 		else if (!value)
 			return false;
 		else if (!strcmp(word, "--preemptions"))
@@ -323,6 +331,9 @@ int main(int count, char **words)
 {
 	if (!parse(count, words))
 		return usage();
+	if (options.table)
+		puts("| scenario | states | steps | runs that ended | CPU, s | searched to the end |\n"
+		     "|---|--:|--:|--:|--:|---|");
 	for (const struct scenario *s = NULL; (s = scenario_next(s));) {
 		if (!options.rule && matches(options.scenario, s->name))
 			start_job(s, NULL);

@@ -81,7 +81,7 @@ static int action_open(const struct selene_spawn_action *action)
 		return errno;
 	if (fd == action->fd)
 		return 0;
-	int error = failed(dup3(fd, action->fd, action->oflag & O_CLOEXEC));
+	int error = failed(dup2(fd, action->fd));
 	close(fd);
 	return error;
 }

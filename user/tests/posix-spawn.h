@@ -2,6 +2,7 @@
 /* The cases of posix-spawn.c (the C library's functions) and spawn-library.c (user/lib's). */
 #include "check.h"
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 
 static char self[PATH_MAX];
@@ -44,6 +45,10 @@ static int mode_run(int argc, char **argv)
 		return geteuid() == getuid() && getegid() == getgid() ? 0 : 1;
 	if (!strcmp(argv[1], "--say"))
 		return write(1, argv[2], strlen(argv[2])) > 0 ? 0 : 1;
+	if (!strcmp(argv[1], "--policy"))
+		return sched_getscheduler(0);
+	if (!strcmp(argv[1], "--foreground"))
+		return tcgetpgrp(atoi(argv[2])) == getpgrp() ? 0 : 1;
 	return 99;
 }
 
@@ -89,6 +94,81 @@ static void test_errors(void)
 	CHECK_EQ(posix_spawnp(&pid, "", NULL, NULL, argv, argv + 1), ENOENT);
 	CHECK_EQ(pid, -7);
 	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD); /* no zombie is left */
+}
+
+/* /proc/self is the child's from the first action on; its program is still ours. */
+static void test_own_program(void)
+{
+	posix_spawn_file_actions_t actions;
+	char *argv[] = { "posix-spawn", "--exit", "9", NULL };
+	char path[64];
+	pid_t pid = 0;
+	CHECK_EQ(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, spawn_environment), 0);
+	CHECK_EQ(wait_status(pid), 9 << 8);
+	CHECK_EQ(posix_spawnp(&pid, "/proc/self/exe", NULL, NULL, argv, spawn_environment), 0);
+	CHECK_EQ(wait_status(pid), 9 << 8);
+	int fd = open(self, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK_EQ(posix_spawn(&pid, path, NULL, NULL, argv, spawn_environment), 0);
+	CHECK_EQ(wait_status(pid), 9 << 8);
+	close(fd);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 60, "/proc/self/exe", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, 60, 61);
+	CHECK_EQ(posix_spawn(&pid, "/proc/self/fd/61", &actions, NULL, argv, spawn_environment), 0);
+	CHECK_EQ(wait_status(pid), 9 << 8);
+	posix_spawn_file_actions_destroy(&actions);
+}
+
+static int descriptors_open(void)
+{
+	int count = 0;
+	for (int fd = 0; fd < 200; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* However far a child came before it failed: no process, no descriptor, no pid is left of it. */
+static void test_failures(void)
+{
+	static const struct {
+		const char *path, *text;
+		int mode, error;
+	} files[] = {
+		{ "loop", "#!./loop\n", 0755, ELOOP },	  { "gone", "#!./no-such\n", 0755, ENOENT },
+		{ "into", "#!/tmp\n", 0755, EACCES },	  { "nobody", "#!\n", 0755, ENOEXEC },
+		{ "head", "\177ELF", 0755, ENOEXEC },	  { "empty", "", 0755, ENOEXEC },
+		{ "plain", "#!/bin/sh\n", 0644, EACCES },
+	};
+	posix_spawn_file_actions_t actions;
+	char *argv[] = { "x", NULL }, *large[] = { "x", NULL, NULL };
+	char name[NAME_MAX + 2];
+	pid_t pid = -7;
+	int before = descriptors_open();
+	REQUIRE(scratch_enter() && symlink("circle", "circle") == 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 70, "made", O_RDWR | O_CREAT, 0600);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		REQUIRE(file_write(files[i].path, files[i].text, strlen(files[i].text)));
+		CHECK_OK(chmod(files[i].path, files[i].mode));
+		CHECK_EQ(posix_spawn(&pid, files[i].path, &actions, NULL, argv, argv + 1),
+			 files[i].error);
+	}
+	CHECK_EQ(posix_spawn(&pid, "plain/x", &actions, NULL, argv, argv + 1), ENOTDIR);
+	CHECK_EQ(posix_spawn(&pid, "circle", &actions, NULL, argv, argv + 1), ELOOP);
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	CHECK_EQ(posix_spawn(&pid, name, &actions, NULL, argv, argv + 1), ENAMETOOLONG);
+	large[1] = malloc(256 << 10); /* one string: at most 128 KiB */
+	memset(large[1], 'x', (256 << 10) - 1);
+	large[1][(256 << 10) - 1] = 0;
+	CHECK_EQ(posix_spawn(&pid, self, &actions, NULL, large, argv + 1), E2BIG);
+	free(large[1]);
+	posix_spawn_file_actions_destroy(&actions);
+	CHECK_EQ(pid, -7);
+	CHECK_EQ(descriptors_open(), before);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+	CHECK_OK(access("made", F_OK)); /* what the actions did to files stays */
 }
 
 static void test_search(void)
@@ -147,6 +227,29 @@ static void test_descriptors(void)
 	CHECK_EQ(fcntl(ends[0], F_GETFD), FD_CLOEXEC); /* nothing has changed here */
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[0]), close(ends[1]);
+}
+
+/* The descriptor is closed before the file is opened; close-on-exec holds if it is the lowest. */
+static void test_open_order(void)
+{
+	posix_spawn_file_actions_t actions;
+	int fd = open(self, O_RDONLY);
+	char number[16], path[64];
+	snprintf(number, sizeof(number), "%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, fd, path, O_RDONLY, 0);
+	CHECK_EQ(spawn_self(&actions, NULL, "--fd", number), -ENOENT);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	CHECK_EQ(spawn_self(&actions, NULL, "--fd", number), 1);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 80, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	CHECK_EQ(spawn_self(&actions, NULL, "--fd", "80"), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fd);
 }
 
 static void test_close_from(void)
@@ -249,6 +352,68 @@ static void test_ids(void)
 	CHECK_EQ(wait_status(pid), 0);
 }
 
+static void test_scheduling(void)
+{
+	posix_spawnattr_t attr;
+	struct sched_param param = { .sched_priority = 5 };
+	int policy = -1;
+	posix_spawnattr_init(&attr);
+	CHECK_EQ(posix_spawnattr_setschedpolicy(&attr, SCHED_RR), 0);
+	CHECK_EQ(posix_spawnattr_getschedpolicy(&attr, &policy), 0);
+	CHECK_EQ(policy, SCHED_RR);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), SCHED_OTHER); /* no flag */
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSCHEDPARAM);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), SCHED_OTHER);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSCHEDULER);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), -EINVAL); /* RR needs a priority */
+	posix_spawnattr_setschedparam(&attr, &param);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), SCHED_RR);
+	CHECK_EQ(posix_spawnattr_setschedpolicy(&attr, SCHED_OTHER), 0);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), -EINVAL);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSCHEDPARAM);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), -EINVAL);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_USEVFORK);
+	CHECK_EQ(spawn_self(NULL, &attr, "--policy", ""), SCHED_OTHER);
+	CHECK_EQ(posix_spawnattr_setflags(&attr, 0x4000), EINVAL);
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+	posix_spawnattr_destroy(&attr);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+}
+
+/* With a terminal of its own: the child's group becomes the foreground one. */
+static void foreground_child(void *unused)
+{
+	(void)unused;
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	char number[16];
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	REQUIRE(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	CHECK(setsid() > 0);
+	int terminal = open(ptsname(master), O_RDWR);
+	REQUIRE(terminal >= 0);
+	snprintf(number, sizeof(number), "%d", terminal);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+	CHECK_EQ(spawn_self(NULL, &attr, "--foreground", number), 1);
+	posix_spawn_file_actions_init(&actions);
+	CHECK_EQ(posix_spawn_file_actions_addtcsetpgrp_np(&actions, -1), EBADF);
+	CHECK_EQ(posix_spawn_file_actions_addtcsetpgrp_np(&actions, terminal), 0);
+	CHECK_EQ(spawn_self(&actions, &attr, "--foreground", number), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 90, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addtcsetpgrp_np(&actions, 90);
+	CHECK_EQ(spawn_self(&actions, &attr, "--foreground", number), -ENOTTY);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+}
+
+static void test_foreground(void)
+{
+	CHECK_EQ(run_child(foreground_child, NULL), 0);
+}
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -320,13 +485,18 @@ static void test_threads(void)
 static const struct check_case spawn_cases[] = {
 	{ "simple", test_simple },
 	{ "errors", test_errors },
+	{ "own-program", test_own_program },
+	{ "failures", test_failures },
 	{ "search", test_search },
 	{ "descriptors", test_descriptors },
+	{ "open-order", test_open_order },
 	{ "close-from", test_close_from },
 	{ "action-errors", test_action_errors },
 	{ "directory", test_directory },
 	{ "groups", test_groups },
 	{ "ids", test_ids },
+	{ "scheduling", test_scheduling },
+	{ "foreground", test_foreground },
 	{ "signals", test_signals },
 	{ "many-actions", test_many_actions },
 	{ "threads", test_threads },

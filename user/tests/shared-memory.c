@@ -163,6 +163,116 @@ static void test_last_mapping(void)
 	CHECK_EQ(status, 0);
 }
 
+/* Shmem comes to @wanted KiB within a second or so. */
+static void check_shmem(long wanted)
+{
+	enum { ABOUT = 4096 };
+	long now = meminfo("Shmem:");
+	for (int i = 0; i < 100 && (now < wanted - ABOUT || now > wanted + ABOUT); i++) {
+		sleep_ms(10);
+		now = meminfo("Shmem:");
+	}
+	CHECK_RANGE(now, wanted - ABOUT, wanted + ABOUT);
+}
+
+/* @fd: of nothing that has another name, or -1: anonymous. A child's child has the last mapping. */
+static void freed_elsewhere(int fd)
+{
+	long before = meminfo("Shmem:");
+	int ends[2];
+	char byte;
+	unsigned char *p = map_shared(fd, LARGE, 0);
+	REQUIRE(p != MAP_FAILED && pipe(ends) == 0);
+	memset(p, 1, LARGE * PAGE);
+	pid_t child = fork_child();
+	if (child == 0) {
+		close(ends[1]);
+		if (fork())
+			_exit(0);
+		close(fd);
+		(void)!read(ends[0], &byte, 1);
+		_exit(munmap(p, LARGE / 2 * PAGE));
+	}
+	CHECK_EQ(wait_status(child), 0);
+	close(ends[0]);
+	CHECK_OK(munmap(p, LARGE * PAGE));
+	if (fd >= 0)
+		close(fd);
+	sleep_ms(20);
+	check_shmem(before + LARGE * 4);
+	close(ends[1]);
+	check_shmem(before);
+}
+
+static void test_freed_elsewhere(void)
+{
+	freed_elsewhere(-1);
+	freed_elsewhere(memfd(LARGE, 0));
+	int fd = shm_open("/freed", O_RDWR | O_CREAT | O_EXCL, 0600);
+	REQUIRE(fd >= 0 && ftruncate(fd, LARGE * PAGE) == 0);
+	CHECK_OK(shm_unlink("/freed"));
+	freed_elsewhere(fd);
+}
+
+/* What no mapping can show any more goes at once, although the mappings stay. */
+static void test_freed_part(void)
+{
+	long before = meminfo("Shmem:");
+	int fd = memfd(LARGE, 0);
+	unsigned char *p = map_shared(fd, LARGE, 0);
+	REQUIRE(fd >= 0 && p != MAP_FAILED);
+	memset(p, 1, LARGE * PAGE);
+	CHECK_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, LARGE / 4 * PAGE));
+	check_shmem(before + LARGE * 3);
+	CHECK_EQ(p[0], 0);
+	CHECK_OK(ftruncate(fd, LARGE / 2 * PAGE));
+	check_shmem(before + LARGE);
+	CHECK_OK(madvise(p + LARGE / 4 * PAGE, LARGE / 4 * PAGE, MADV_REMOVE));
+	check_shmem(before);
+	CHECK_EQ(p[LARGE / 2 * PAGE - 1], 0);
+	munmap(p, LARGE * PAGE);
+	close(fd);
+}
+
+/* ---- remapping, seen by relatives ---- */
+
+enum { PIECES = 32 };
+
+static void moves_pieces(void *fd)
+{
+	unsigned char *place[PIECES], *room;
+	room = mmap(NULL, 2 * PIECES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(room != MAP_FAILED);
+	/* Backwards, one by one, with a hole after each. */
+	for (int i = 0; i < PIECES; i++) {
+		place[i] = mremap(seen + i * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  room + (2 * PIECES - 2 - 2 * i) * PAGE);
+		REQUIRE(place[i] == room + (2 * PIECES - 2 - 2 * i) * PAGE);
+		CHECK_EQ(place[i][0], i + 1);
+		place[i][0] = 100 + i;
+	}
+	CHECK_EQ(munmap(room, PIECES * PAGE), 0); /* the second half of the pieces */
+	for (int i = 0; i < PIECES / 2; i++)
+		CHECK_EQ(place[i][0], 100 + i);
+	unsigned char *again = map_shared((int)(long)fd, PIECES, 0);
+	for (int i = 0; i < PIECES; i++)
+		CHECK_EQ(again[i * PAGE], 100 + i);
+}
+
+static void test_pieces(void)
+{
+	int fd = memfd(PIECES, 0);
+	seen = map_shared(fd, PIECES, 0);
+	REQUIRE(fd >= 0 && seen != MAP_FAILED);
+	for (int i = 0; i < PIECES; i++)
+		seen[i * PAGE] = i + 1;
+	CHECK_EQ(run_child(moves_pieces, (void *)(long)fd), 0);
+	for (int i = 0; i < PIECES; i++)
+		CHECK_EQ(seen[i * PAGE], 100 + i);
+	munmap(seen, PIECES * PAGE);
+	close(fd);
+}
+
 /* ---- names in /dev/shm ---- */
 
 static void test_shm_open(void)
@@ -378,12 +488,21 @@ static void test_lock_all_child(void)
 }
 
 static const struct check_case cases[] = {
-	{ "fork-shares", test_fork_shares },   { "fork-chain", test_fork_chain },
-	{ "partial", test_partial },	       { "freed", test_freed },
-	{ "last-mapping", test_last_mapping }, { "shm-open", test_shm_open },
-	{ "futex-turns", test_futex_turns },   { "seal-rules", test_seal_rules },
-	{ "seal-size", test_seal_size },       { "seal-write", test_seal_write },
-	{ "seal-future", test_seal_future },   { "seal-exec", test_seal_exec },
+	{ "fork-shares", test_fork_shares },
+	{ "fork-chain", test_fork_chain },
+	{ "partial", test_partial },
+	{ "freed", test_freed },
+	{ "freed-elsewhere", test_freed_elsewhere },
+	{ "freed-part", test_freed_part },
+	{ "pieces", test_pieces },
+	{ "last-mapping", test_last_mapping },
+	{ "shm-open", test_shm_open },
+	{ "futex-turns", test_futex_turns },
+	{ "seal-rules", test_seal_rules },
+	{ "seal-size", test_seal_size },
+	{ "seal-write", test_seal_write },
+	{ "seal-future", test_seal_future },
+	{ "seal-exec", test_seal_exec },
 	{ "lock-all", test_lock_all_child },
 };
 
