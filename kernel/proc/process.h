@@ -87,7 +87,8 @@ struct process {
 	struct atomic32 references;
 
 	struct space *space; /* [own threads; tree to read from outside] */
-	struct file *spawner; /* [tree] program of spawn(2)'s caller while there is no space; or NULL */
+	struct file
+		*spawner; /* [tree] program of spawn(2)'s caller while there is no space; or NULL */
 	struct file_table *files;
 	struct directory_context *directory;
 	struct signal_actions *actions;
