@@ -240,7 +240,7 @@ $(B)/initramfs.cpio: $(U)/init scripts/initramfs scripts/lib/newc.py $(BUSYBOX)
 ifneq ($(filter command%,$(origin DISPLAY)),)
 DESKTOP := DISPLAY=`tr '\0' '\n' </proc/$$PPID/environ | sed -n 's/^DISPLAY=//p'`;
 endif
-.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux test-programs test-stress test-jh7110 bench check-layers format-check
+.PHONY: sdcard run-card run debug fuzz test test-host test-interleave test-long test-system test-linux test-programs test-stress test-jh7110 bench check-layers check-docs format-check
 run: all
 	@scripts/setup run
 	@$(DESKTOP)scripts/run $(if $(filter command,$(word 1,$(origin DISPLAY))),--display $(DISPLAY)) $(RUN)
@@ -321,6 +321,9 @@ test-stress: user kernel
 check-layers:
 	@scripts/check-layers
 
+check-docs:
+	@scripts/check-docs
+
 format-check:
 	@scripts/setup format
 	@git ls-files '*.[ch]' | xargs clang-format --dry-run -Werror
@@ -361,7 +364,7 @@ help:
 	@echo 'make test-jh7110   the VisionFive 2'"'"'s card in a QEMU like its chip, which is built first'
 	@echo 'make bench         Selene beside Linux (BENCH="--wall ..." for scripts/bench)'
 	@echo 'make profile       where the instructions of a row go: ROW=fork_exit'
-	@echo 'make check-layers  who may include whom'
+	@echo 'make check-layers  who may include whom; check-docs: what documents name is there'
 	@echo 'make format-check  the code against .clang-format'
 	@echo 'make clean         what was built; distclean: downloads too'
 	@echo 'V=1 commands, DEBUG=1 checking kernel, CLANG=1, CROSS_COMPILE=, SETUP=no'

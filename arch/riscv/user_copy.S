@@ -42,7 +42,7 @@
 
 	/*
 	 * int copy_in(void *to, vaddr_t from, size_t size), copy_out(vaddr_t to, const void *from, size_t size):
-	 * arch/user.h
+	 * arch/include/arch/user.h
 	 * size_t user_copy(void *to, const void *from, size_t size): bytes that are left over
 	 */
 	.globl	copy_in, copy_out, user_copy

@@ -2,7 +2,7 @@
 /*
  * A terminal in memory: a grid of cells that bytes change as they would change Linux's console,
  * with what xterm adds and programs use (ECMA-48; console_codes(4); UTF-8). It draws nothing, takes
- * no lock and allocates nothing; kernel/dev/vt/console.c shows it.
+ * no lock and allocates nothing; kernel/dev/vt/screen.c shows it.
  *
  *   emulator.c        the grid: lines, scrolling, erasing, history
  *   emulator_parse.c  bytes to characters and control sequences
