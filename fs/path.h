@@ -68,8 +68,9 @@ enum {
 	LOOKUP_BENEATH = 16,
 	LOOKUP_IN_ROOT = 32,
 	LOOKUP_NO_SYMLINKS = 64,
-	LOOKUP_NO_XDEV = 128, /* openat2(2) RESOLVE_* */
-	LOOKUP_CACHED = 256,  /* -EAGAIN where a name is not known already */
+	LOOKUP_NO_XDEV = 128,  /* openat2(2) RESOLVE_* */
+	LOOKUP_CACHED = 256,   /* -EAGAIN where a name is not known already */
+	LOOKUP_REAL_IDS = 512, /* access(2): checked with the real instead of the effective ids */
 };
 #define AT_FDCWD (-100)
 enum { PATH_MAX = 4096, NAME_MAX = 255, SYMLINK_DEPTH_MAX = 40 };
@@ -113,9 +114,6 @@ struct path_buffer {
 /* 0, or as path_copy_in(). */
 int path_buffer_fill(struct path_buffer *buffer, vaddr_t user, bool empty);
 void path_buffer_free(struct path_buffer *buffer);
-
-/* access(2): check with the real instead of the effective ids. A flag of lookups. */
-enum { LOOKUP_REAL_IDS = 256 };
 
 enum {
 	MS_RDONLY = 1,
