@@ -32,7 +32,7 @@ SYSCALL(113, clock_gettime, sys_clock_gettime, SYSCALL_COMPLETE, ARG_INT, ARG_PO
 SYSCALL(114, clock_getres, sys_clock_getres, SYSCALL_COMPLETE, ARG_INT, ARG_POINTER)
 SYSCALL(115, clock_nanosleep, sys_clock_nanosleep, SYSCALL_COMPLETE, ARG_INT, ARG_FLAGS,
 	ARG_POINTER, ARG_POINTER)
-SYSCALL(116, syslog, sys_syslog, SYSCALL_PARTIAL, ARG_INT, ARG_BUFFER_OUT, ARG_SIZE)
+SYSCALL(116, syslog, sys_syslog, SYSCALL_COMPLETE, ARG_INT, ARG_BUFFER_OUT, ARG_SIZE)
 SYSCALL(117, ptrace, sys_ptrace, SYSCALL_PARTIAL, ARG_HEX, ARG_PID, ARG_POINTER, ARG_HEX)
 SYSCALL(118, sched_setparam, sys_sched_setparam, SYSCALL_COMPLETE, ARG_PID, ARG_POINTER)
 SYSCALL(119, sched_setscheduler, sys_sched_setscheduler, SYSCALL_COMPLETE, ARG_PID, ARG_INT,

@@ -15,12 +15,12 @@
 #include <mm/slab.h>
 #include <sched/thread.h>
 
-enum { HISTORY_LINES = 500, LOG_CHUNK = 1024 };
+enum { HISTORY_LINES = 500, LOG_LEVELS = 8 };
 
 static struct display *display; /* [atomic] the one with the consoles; NULL: none yet */
 static struct atomic32 work;	/* the thread has something to look at */
 static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait);
-static u64 log_sequence; /* [thread] what of the log is on the screen */
+static struct log_cursor log_shown; /* [thread] what of the log is on the screen */
 static void (*next_notify)(void);
 
 void vt_kick(void)
@@ -103,26 +103,25 @@ static int create_console(unsigned number, u32 columns, u32 rows)
 	return 0;
 }
 
-/*
- * All messages until a program has the console, then those that matter. A record is "<level>[time]
- * text".
- */
+/* All messages until a program has the console, then those that matter. */
 static void show_log(void)
 {
-	static const u8 carriage_return = '\r';
-	char text[LOG_CHUNK];
-	size_t size;
+	static struct log_record record;
+	static char prefix[32];
+	int result;
 
-	while ((size = log_read(&log_sequence, text, sizeof(text)))) {
+	while ((result = log_read_record(&log_shown, &record))) {
 		bool mine = !terminal_opens(vt_consoles[0].terminal);
-		const char *end = text + size, *line = memchr(text, '>', size);
-		unsigned level = text[0] == '<' ? text[1] - '0' : LOG_INFO;
+		int size;
 
-		line = line ? line + 1 : text;
-		if (!mine && level > LOG_WARNING)
+		if (result < 0 || (!mine && record.priority % LOG_LEVELS > LOG_WARNING))
 			continue;
-		console_write(&vt_consoles[0], (const u8 *)line, end - line);
-		console_write(&vt_consoles[0], &carriage_return, 1);
+		size = scnprintf(prefix, sizeof(prefix), "[%4lu.%06lu] ",
+				 (unsigned long)(record.microseconds / 1000000),
+				 (unsigned long)(record.microseconds % 1000000));
+		console_write(&vt_consoles[0], (const u8 *)prefix, (size_t)size);
+		console_write(&vt_consoles[0], (const u8 *)record.text, record.size);
+		console_write(&vt_consoles[0], (const u8 *)"\n\r", 2);
 	}
 }
 
@@ -201,7 +200,7 @@ static int start(struct display *found)
 	if (!thread)
 		return -ENOMEM;
 	terminal_set_console(vt_consoles[0].terminal, false);
-	log_sequence = log_start();
+	log_shown = log_first();
 	next_notify = log_notify;
 	log_notify = log_news;
 	store_release(&display, found);
