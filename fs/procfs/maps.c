@@ -2,7 +2,8 @@
 #include <fs/procfs/procfs.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <mm/space.h>
+#include <mm/mapping.h>
+#include <mm/survey.h>
 #include <proc/process.h>
 
 enum { KIB_PER_PAGE = PAGE_SIZE / 1024 };
@@ -47,64 +48,62 @@ static void kib(struct text *text, const char *name, u64 pages)
 	text_format(text, "%s:%*lu kB\n", name, (int)(23 - strlen(name)), pages * KIB_PER_PAGE);
 }
 
-/* Sums of a mapping, or of all; in pages. */
+/* Sums of a mapping, or of all; in pages, and in shares of pages. */
 struct sums {
-	u64 size, resident, shared_clean, shared_dirty, private_dirty, anonymous, locked;
-	u64 file, shared_memory;
-	struct page_counts counts;
+	u64 size, locked_share;
+	u64 share_file, share_memory;
+	struct page_survey pages;
 };
 
 static void add_mapping(struct sums *sums, struct space *space, const struct mapping *mapping)
 {
-	struct page_counts counts;
-	u64 resident, shared, dirty;
+	struct page_survey *pages = &sums->pages;
+	u64 before = pages->share, anonymous = pages->share_anonymous, of_object;
 
-	space_count_pages(space, mapping->start, mapping->end, &counts);
-	shared = counts.shared + counts.cow;
-	resident = counts.owned + shared;
-	dirty = MIN(counts.dirty - MIN(counts.owned, counts.dirty), shared);
+	space_survey(space, mapping->start, mapping->end, pages);
+	before = pages->share - before;
+	anonymous = pages->share_anonymous - anonymous;
+	of_object = before - anonymous;
 	sums->size += (mapping->end - mapping->start) >> PAGE_SHIFT;
-	sums->resident += resident;
-	sums->shared_clean += shared - dirty;
-	sums->shared_dirty += dirty;
-	sums->private_dirty += counts.owned;
-	sums->anonymous += counts.owned + (mapping->file ? 0 : counts.cow);
-	sums->locked += mapping->flags & MAPPING_LOCKED ? resident : 0;
-	if (mapping->flags & MAPPING_SHARED && !mapping->file)
-		sums->shared_memory += counts.shared;
-	else if (mapping->file)
-		sums->file += shared;
-	sums->counts.owned += counts.owned;
-	sums->counts.shared += counts.shared;
-	sums->counts.cow += counts.cow;
-	sums->counts.borrowed += counts.borrowed;
+	if (mapping->flags & MAPPING_LOCKED)
+		sums->locked_share += before;
+	if (mapping->object && !mapping->object->operations->read_pages)
+		sums->share_memory += of_object;
+	else
+		sums->share_file += of_object;
 }
 
-/*
- * Nobody counts who else maps a page that is shared, so that each mapping is charged all of it; pages that
- * were referenced are not told from others.
- */
+static void kib_share(struct text *text, const char *name, u64 share)
+{
+	text_format(text, "%s:%*lu kB\n", name, (int)(23 - strlen(name)),
+		    share >> (SURVEY_FRACTION_SHIFT + 10));
+}
+
+/* Pages that were referenced are not told from others. */
 static void show_sums(struct text *text, const struct sums *sums, bool rollup)
 {
+	const struct page_survey *pages = &sums->pages;
+	u64 resident = pages->owned + pages->shared + pages->cow;
+
 	if (!rollup) {
 		kib(text, "Size", sums->size);
 		kib(text, "KernelPageSize", 1);
 		kib(text, "MMUPageSize", 1);
 	}
-	kib(text, "Rss", sums->resident);
-	kib(text, "Pss", sums->resident);
-	kib(text, "Pss_Dirty", sums->shared_dirty + sums->private_dirty);
+	kib(text, "Rss", resident);
+	kib_share(text, "Pss", pages->share);
+	kib_share(text, "Pss_Dirty", pages->share_dirty);
 	if (rollup) {
-		kib(text, "Pss_Anon", sums->anonymous);
-		kib(text, "Pss_File", sums->file);
-		kib(text, "Pss_Shmem", sums->shared_memory);
+		kib_share(text, "Pss_Anon", pages->share_anonymous);
+		kib_share(text, "Pss_File", sums->share_file);
+		kib_share(text, "Pss_Shmem", sums->share_memory);
 	}
-	kib(text, "Shared_Clean", sums->shared_clean);
-	kib(text, "Shared_Dirty", sums->shared_dirty);
-	kib(text, "Private_Clean", 0);
-	kib(text, "Private_Dirty", sums->private_dirty);
-	kib(text, "Referenced", sums->resident);
-	kib(text, "Anonymous", sums->anonymous);
+	kib(text, "Shared_Clean", pages->shared_clean);
+	kib(text, "Shared_Dirty", pages->shared_dirty);
+	kib(text, "Private_Clean", pages->private_clean);
+	kib(text, "Private_Dirty", pages->private_dirty);
+	kib(text, "Referenced", resident);
+	kib(text, "Anonymous", pages->anonymous);
 	kib(text, "KSM", 0);
 	kib(text, "LazyFree", 0);
 	kib(text, "AnonHugePages", 0);
@@ -114,11 +113,11 @@ static void show_sums(struct text *text, const struct sums *sums, bool rollup)
 	kib(text, "Private_Hugetlb", 0);
 	kib(text, "Swap", 0);
 	kib(text, "SwapPss", 0);
-	kib(text, "Locked", sums->locked);
-	kib(text, "Owned", sums->counts.owned);
-	kib(text, "Shared_Pages", sums->counts.shared);
-	kib(text, "Cow", sums->counts.cow);
-	kib(text, "Borrowed", sums->counts.borrowed);
+	kib_share(text, "Locked", sums->locked_share);
+	kib(text, "Owned", pages->owned);
+	kib(text, "Shared_Pages", pages->shared);
+	kib(text, "Cow", pages->cow);
+	kib(text, "Borrowed", pages->borrowed);
 }
 
 /* Two letters each: proc_pid_smaps(5). */

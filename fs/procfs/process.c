@@ -194,6 +194,11 @@ static s32 next_task(const struct proc_subject *subject, s32 after)
 		  .mode = S_IFREG | 0600,                                                          \
 		  .private = true,                                                                 \
 		  .operations = &proc_mem_operations },                                            \
+		{ .name = "pagemap",                                                               \
+		  .mode = S_IFREG | 0400,                                                          \
+		  .private = true,                                                                 \
+		  .operations = &proc_pagemap_operations },                                        \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .children = proc_namespace_entries },      \
 		{ .name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts },            \
 		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo },      \
 		{ .name = "mountstats", .mode = S_IFREG | 0400, .show = proc_show_mountstats },    \
@@ -209,7 +214,8 @@ static s32 next_task(const struct proc_subject *subject, s32 after)
 		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = proc_show_schedstat },      \
 		{ .name = "timerslack_ns",                                                         \
 		  .mode = S_IFREG | 0644,                                                          \
-		  .show = proc_show_timer_slack },                                                 \
+		  .show = proc_show_timer_slack,                                                   \
+		  .store = proc_store_timer_slack },                                               \
 		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = proc_show_cgroup },            \
 		{ .name = "loginuid", .mode = S_IFREG | 0444, .show = proc_show_login },           \
 		{ .name = "sessionid", .mode = S_IFREG | 0444, .show = proc_show_login },          \

@@ -268,7 +268,13 @@ static int node_follow(struct vnode *vnode, struct path *target)
 	return error;
 }
 
-/* A node of a process belongs to its user; and is gone with it. */
+/* A node of a process belongs to its user, who may become another; and is gone with it. */
+static void set_owner(struct vnode *vnode, const struct process *process)
+{
+	WRITE_ONCE(vnode->uid, process->credentials.euid);
+	WRITE_ONCE(vnode->gid, process->credentials.egid);
+}
+
 static void node_refresh(struct vnode *vnode)
 {
 	struct proc_node *node = node_of(vnode);
@@ -276,8 +282,7 @@ static void node_refresh(struct vnode *vnode)
 
 	if (!node->pid || subject_get(node, &subject))
 		return;
-	vnode->uid = subject.process->credentials.euid;
-	vnode->gid = subject.process->credentials.egid;
+	set_owner(vnode, subject.process);
 	proc_subject_put(&subject);
 }
 
@@ -289,6 +294,8 @@ static bool node_revalidate(struct vnode *vnode)
 
 	if (subject_get(node, &subject))
 		return false;
+	if (subject.process)
+		set_owner(vnode, subject.process);
 	if (node->fd >= 0)
 		there = proc_fd_next(&subject, node->fd - 1) == node->fd;
 	proc_subject_put(&subject);

@@ -5,6 +5,7 @@
  *
  *   procfs.c    nodes, tables, lookup, listing     system.c   /proc/meminfo and its like
  *   process.c   /proc/PID/…                        maps.c     maps, smaps
+ *   pagemap.c   pagemap                            namespace.c ns/
  *   links.c     exe, cwd, root, fd/                selene.c   /proc/selene/…
  *   memory.c    mem                                status.c   stat, statm, status, io…
  *   sys.c       /proc/sys/…
@@ -66,6 +67,9 @@ void proc_subject_put(struct proc_subject *subject);
 struct process *proc_directory_process(const struct file *file);
 /* memory.c: /proc/PID/mem */
 extern const struct file_operations proc_mem_operations;
+/* pagemap.c, namespace.c */
+extern const struct file_operations proc_pagemap_operations;
+extern const struct proc_entry proc_namespace_entries[];
 /* links.c */
 s32 proc_fd_next(const struct proc_subject *subject, s32 after);
 int proc_follow_exe(const struct proc_subject *subject, struct path *target);
@@ -82,6 +86,7 @@ void proc_show_syscall(struct text *text, const struct proc_subject *subject);
 void proc_show_personality(struct text *text, const struct proc_subject *subject);
 void proc_show_schedstat(struct text *text, const struct proc_subject *subject);
 void proc_show_timer_slack(struct text *text, const struct proc_subject *subject);
+int proc_store_timer_slack(const struct proc_subject *subject, const char *value);
 void proc_show_cgroup(struct text *text, const struct proc_subject *subject);
 void proc_show_login(struct text *text, const struct proc_subject *subject);
 /* The pages of the whole space of @process. */

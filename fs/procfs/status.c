@@ -5,8 +5,10 @@
 #include <fs/file.h>
 #include <fs/path.h>
 #include <fs/procfs/procfs.h>
+#include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/space.h>
+#include <proc/credentials.h>
 #include <proc/process.h>
 #include <proc/ptrace.h>
 #include <sched/cpu.h>
@@ -395,10 +397,12 @@ void proc_show_io(struct text *text, const struct proc_subject *subject)
 
 	process_activity(subject->process, &activity);
 	text_format(text,
-		    "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: 0\n"
-		    "write_bytes: 0\ncancelled_write_bytes: 0\n",
+		    "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: %lu\n"
+		    "write_bytes: %lu\ncancelled_write_bytes: %lu\n",
 		    (unsigned long)activity.bytes_read, (unsigned long)activity.bytes_written,
-		    (unsigned long)activity.reads, (unsigned long)activity.writes);
+		    (unsigned long)activity.reads, (unsigned long)activity.writes,
+		    (unsigned long)activity.disk.read, (unsigned long)activity.disk.dirtied,
+		    (unsigned long)activity.disk.dropped);
 }
 
 /* The call in which the thread sleeps. */
@@ -441,7 +445,30 @@ void proc_show_schedstat(struct text *text, const struct proc_subject *subject)
 
 void proc_show_timer_slack(struct text *text, const struct proc_subject *subject)
 {
-	text_format(text, "50000\n");
+	unsigned long state = spin_lock_irqsave(&process_tree_lock);
+	struct user_thread *user = subject->thread ? subject->thread->user : NULL;
+	u64 slack = user ? user->timer_slack : 0;
+
+	spin_unlock_irqrestore(&process_tree_lock, state);
+	text_format(text, "%llu\n", (unsigned long long)slack);
+}
+
+int proc_store_timer_slack(const struct proc_subject *subject, const char *value)
+{
+	unsigned long state;
+	const char *end;
+	u64 slack;
+
+	if (parse_u64(value, &end, 0, &slack) || (*end && *end != '\n'))
+		return -EINVAL;
+	if (subject->process != process_current() && !credentials_capable(CAP_SYS_NICE))
+		return -EPERM;
+	state = spin_lock_irqsave(&process_tree_lock);
+	if (subject->thread && subject->thread->user)
+		subject->thread->user->timer_slack =
+			slack ? slack : subject->thread->user->timer_slack_default;
+	spin_unlock_irqrestore(&process_tree_lock, state);
+	return 0;
 }
 
 /* There is one group, the root of the unified tree. */

@@ -76,6 +76,18 @@ static int position_out(struct file *file, vaddr_t user, s64 at)
 	return 0;
 }
 
+/* For /proc/PID/io: one call that read and wrote. */
+static void transfer_note(long result)
+{
+	struct process_activity *activity = &thread_current()->user->activity;
+	u64 bytes = result > 0 ? (u64)result : 0;
+
+	activity->reads++;
+	activity->writes++;
+	activity->bytes_read += bytes;
+	activity->bytes_written += bytes;
+}
+
 static long send(struct file *to, struct file *from, vaddr_t offset, u64 size)
 {
 	ssize_t result;
@@ -92,6 +104,7 @@ static long send(struct file *to, struct file *from, vaddr_t offset, u64 size)
 	if (error)
 		return error;
 	result = copy_all(from, &at, to, NULL, size);
+	transfer_note(result);
 	error = position_out(from, offset, at);
 	return error ? error : result;
 }
@@ -145,6 +158,7 @@ static long copy_range(struct file *from, vaddr_t from_offset, struct file *to, 
 	if (from->vnode == to->vnode && from_at < to_at + (s64)size && to_at < from_at + (s64)size)
 		return -EINVAL;
 	result = copy_all(from, &from_at, to, &to_at, size);
+	transfer_note(result);
 	if (result <= 0)
 		return result;
 	error = position_out(from, from_offset, from_at);

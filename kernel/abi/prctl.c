@@ -16,6 +16,8 @@ enum {
 	PR_GET_SECCOMP = 21,
 	PR_CAPBSET_READ = 23,
 	PR_GET_SECUREBITS = 27,
+	PR_SET_TIMERSLACK = 29,
+	PR_GET_TIMERSLACK,
 	PR_SET_CHILD_SUBREAPER = 36,
 	PR_GET_CHILD_SUBREAPER,
 	PR_SET_NO_NEW_PRIVS,
@@ -91,6 +93,10 @@ static long set_something(int option, unsigned long value, unsigned long a, unsi
 			return -EINVAL;
 		process->death_signal = (int)value;
 		return 0;
+	case PR_SET_TIMERSLACK:
+		thread_current()->user->timer_slack =
+			value ? value : thread_current()->user->timer_slack_default;
+		return 0;
 	case PR_SET_DUMPABLE:
 		return set_flag(&process->dumpable, value);
 	case PR_SET_KEEPCAPS:
@@ -119,6 +125,8 @@ SYSCALL_5(sys_prctl, option, a, b, c, d)
 		return put_int(a, process->death_signal);
 	case PR_GET_DUMPABLE:
 		return process->dumpable;
+	case PR_GET_TIMERSLACK:
+		return (long)MIN(thread_current()->user->timer_slack, (u64)INT64_MAX);
 	case PR_GET_KEEPCAPS:
 		return process->keep_capabilities;
 	case PR_GET_CHILD_SUBREAPER:

@@ -94,6 +94,7 @@ struct frame *page_remove(struct memory_object *object, u64 index)
 		return NULL;
 	if (object->operations->write_pages && frame_has(frame, FRAME_DIRTY)) {
 		object_page_forget_dirty(object, frame);
+		thread_current()->disk.dropped += PAGE_SIZE;
 		if (object->operations->drop_dirty)
 			object->operations->drop_dirty(object, index);
 	}

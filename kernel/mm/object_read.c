@@ -5,6 +5,7 @@
 #include <lib/errno.h>
 #include <mm/object_internal.h>
 #include <mm/reclaim.h>
+#include <sched/cpu.h>
 
 enum { WINDOW_FIRST = 8, WINDOW_SHORT = 8 };
 
@@ -72,6 +73,7 @@ int object_read_run(struct memory_object *object, u64 index, u64 wanted, struct 
 			return radix_lookup(&object->pages, index) ? -EEXIST : -ENOMEM;
 		mutex_unlock(&object->lock);
 		error = object->operations->read_pages(object, index, frames, count);
+		thread_current()->disk.read += (u64)count * PAGE_SIZE;
 		mutex_lock(&object->lock);
 		run_finish(object, index, count, frames, error);
 		for (unsigned i = error ? 0 : 1; i < count; i++)

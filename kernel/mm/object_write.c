@@ -33,6 +33,8 @@ int object_page_make_dirty_locked(struct memory_object *object, struct frame *fr
 	atomic32_fetch_or(&frame->flags, FRAME_DIRTY);
 	radix_mark(&object->pages, frame->index);
 	atomic64_inc(&dirty_total);
+	if (object->operations->write_pages)
+		thread_current()->disk.dirtied += PAGE_SIZE;
 	if (!object->dirty_count++ && object->operations->first_dirty)
 		object->operations->first_dirty(object);
 	return 0;

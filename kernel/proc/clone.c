@@ -214,6 +214,8 @@ int child_link(struct child *child, bool as_sibling, u32 exit_signal)
 		if (child->user->logged)
 			atomic32_or(&thread->work, WORK_TRACE);
 		child->user->io_priority = thread_current()->user->io_priority;
+		child->user->timer_slack = thread_current()->user->timer_slack;
+		child->user->timer_slack_default = child->user->timer_slack;
 		process_get(process);
 		thread->process = process;
 		thread->user = child->user;

@@ -90,7 +90,7 @@ static bool unlink_thread(struct process *process, int status)
 	process->dead_counts.faults += user->faults;
 	process->dead_counts.voluntary += thread->switches_voluntary;
 	process->dead_counts.involuntary += thread->switches_involuntary;
-	process_activity_add(&process->dead_activity, &user->activity);
+	process_activity_add_thread(&process->dead_activity, user);
 	spin_lock(&process->actions->lock);
 	if (thread == process->leader && !process->exiting)
 		process->exit_status = status;

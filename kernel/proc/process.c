@@ -65,6 +65,8 @@ void process_put(struct process *process)
 	process_free(process);
 }
 
+enum { TIMER_SLACK_DEFAULT = 50000 }; /* ns, Linux's */
+
 struct user_thread *user_thread_allocate(struct thread *thread)
 {
 	struct user_thread *user = slab_alloc_zeroed(&user_thread_cache);
@@ -75,6 +77,7 @@ struct user_thread *user_thread_allocate(struct thread *thread)
 	list_init(&user->link);
 	list_init(&user->pending.entries);
 	user->stack.flags = SS_DISABLE;
+	user->timer_slack = user->timer_slack_default = TIMER_SLACK_DEFAULT;
 	return user;
 }
 
@@ -264,12 +267,22 @@ void process_times_locked(struct process *process, u64 *user_time, u64 *system_t
 	}
 }
 
-void process_activity_add(struct process_activity *sum, const struct process_activity *more)
+static void process_activity_add(struct process_activity *sum, const struct process_activity *more)
 {
 	sum->reads += more->reads;
 	sum->writes += more->writes;
 	sum->bytes_read += more->bytes_read;
 	sum->bytes_written += more->bytes_written;
+}
+
+void process_activity_add_thread(struct process_activity *sum, const struct user_thread *user)
+{
+	const struct disk_activity *disk = &user->thread->disk;
+
+	process_activity_add(sum, &user->activity);
+	sum->disk.read += disk->read;
+	sum->disk.dirtied += disk->dirtied;
+	sum->disk.dropped += disk->dropped;
 }
 
 u64 process_faults(struct process *process)
@@ -291,7 +304,7 @@ void process_activity(struct process *process, struct process_activity *sum)
 
 	*sum = process->dead_activity;
 	process_for_each_thread(user, process)
-		process_activity_add(sum, &user->activity);
+		process_activity_add_thread(sum, user);
 	tree_unlock(state);
 }
 

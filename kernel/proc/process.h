@@ -68,6 +68,7 @@ enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 struct process_activity {
 	u64 reads, writes;	       /* calls */
 	u64 bytes_read, bytes_written; /* by them */
+	struct disk_activity disk;     /* of ended threads, and in sums; else it is the thread's */
 };
 
 struct process {
@@ -166,6 +167,8 @@ struct user_thread {
 	int trace_signal;		  /* [tree] what a tracer that let it go resumed it with */
 	bool logged;			  /* [atomic] its system calls are logged: abi/trace.h */
 	u16 io_priority;		  /* [tree] ioprio_set(2) */
+	u64 timer_slack;	 /* [tree] ns, PR_SET_TIMERSLACK: remembered; no timer is ever late for it */
+	u64 timer_slack_default; /* [tree] what it was when the thread began */
 	vaddr_t rseq;			  /* [own] proc/rseq.h: the area, or 0 */
 	u32 rseq_size, rseq_signature;	  /* [own] */
 	int fault_signal;		  /* [own] forced and not yet delivered: for the report */
@@ -211,7 +214,7 @@ void process_log_calls(struct process *process, bool on);
 /* What all threads did, living and ended; the page faults that they took. */
 void process_activity(struct process *process, struct process_activity *sum);
 u64 process_faults(struct process *process);
-void process_activity_add(struct process_activity *sum, const struct process_activity *more);
+void process_activity_add_thread(struct process_activity *sum, const struct user_thread *user);
 /* For /proc/PID/stat: one of R S D T t Z X. */
 char process_state_letter(struct process *process);
 char thread_state_letter(struct thread *thread);

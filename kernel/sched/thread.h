@@ -30,6 +30,13 @@ enum thread_work {
 
 enum { SEQUENCE_CPU_UNKNOWN = ~0u };
 
+/* What a thread moved from and to disks, in bytes: for /proc/PID/io. */
+struct disk_activity {
+	u64 read;
+	u64 dirtied; /* pages that will have to be written */
+	u64 dropped; /* of these, what was thrown away first */
+};
+
 struct thread {
 	struct arch_thread arch; /* first: the port's assembly knows its offset */
 	struct atomic32 work;	 /* [atomic] enum thread_work */
@@ -66,6 +73,7 @@ struct thread {
 	s32 tid;		  /* [const] 0: kernel thread */
 	struct process *process;  /* [const] NULL: kernel thread */
 	struct user_thread *user; /* [const] signal state, clear_child_tid…: proc/process.h */
+	struct disk_activity disk; /* [own] */
 	const char *waiting_for;  /* [own cpu] name for /proc/PID/wchan; NULL */
 	struct atomic32 references;
 	struct list_node all_link; /* [all-threads lock] */
