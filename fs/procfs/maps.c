@@ -1,8 +1,8 @@
 /* /proc/PID/maps, smaps and smaps_rollup: the mappings of a space, and who owns what they show. */
 #include <fs/procfs/procfs.h>
 #include <lib/string.h>
-#include <mm/slab.h>
 #include <mm/mapping.h>
+#include <mm/slab.h>
 #include <mm/survey.h>
 #include <proc/process.h>
 

@@ -99,8 +99,9 @@ static ssize_t pagemap_read(struct file *file, struct io_iterator *iterator, s64
 
 		if (page >= end)
 			break;
-		done = read_batch(reader, iterator, page,
-				  (unsigned)MIN(MIN(end - page, iterator->left / WORD), (u64)BATCH));
+		done = read_batch(
+			reader, iterator, page,
+			(unsigned)MIN(MIN(end - page, iterator->left / WORD), (u64)BATCH));
 		if (done < 0)
 			return total ? total : done;
 		*position += done;

@@ -101,8 +101,7 @@ void space_describe_pages(struct space *space, vaddr_t address, unsigned count,
 			ours = pte_state(pte) != PAGE_BORROWED;
 			page->present = true;
 			page->frame = pte_frame(pte);
-			page->of_object = ours &&
-					  frame_of(page->frame)->kind != FRAME_USER;
+			page->of_object = ours && frame_of(page->frame)->kind != FRAME_USER;
 			page->alone = ours && holders(pte, frame_of(page->frame)) == 1;
 		}
 		spin_unlock(lock);

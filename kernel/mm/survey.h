@@ -4,11 +4,11 @@
 
 enum { SURVEY_FRACTION_SHIFT = 12 }; /* of a byte, in which shares are added up */
 
-struct page_survey {			       /* pages, but for the shares */
-	u64 borrowed, owned, shared, cow;      /* entries that hold a frame, by state */
-	u64 private_clean, private_dirty;      /* nobody else shows them */
-	u64 shared_clean, shared_dirty;	       /* others do */
-	u64 anonymous;			       /* of no object */
+struct page_survey {				 /* pages, but for the shares */
+	u64 borrowed, owned, shared, cow;	 /* entries that hold a frame, by state */
+	u64 private_clean, private_dirty;	 /* nobody else shows them */
+	u64 shared_clean, shared_dirty;		 /* others do */
+	u64 anonymous;				 /* of no object */
 	u64 share, share_dirty, share_anonymous; /* each page divided by how many entries show it */
 };
 /*

@@ -167,11 +167,11 @@ struct user_thread {
 	int trace_signal;		  /* [tree] what a tracer that let it go resumed it with */
 	bool logged;			  /* [atomic] its system calls are logged: abi/trace.h */
 	u16 io_priority;		  /* [tree] ioprio_set(2) */
-	u64 timer_slack;	 /* [tree] ns, PR_SET_TIMERSLACK: remembered; no timer is ever late for it */
-	u64 timer_slack_default; /* [tree] what it was when the thread began */
-	vaddr_t rseq;			  /* [own] proc/rseq.h: the area, or 0 */
-	u32 rseq_size, rseq_signature;	  /* [own] */
-	int fault_signal;		  /* [own] forced and not yet delivered: for the report */
+	u64 timer_slack; /* [tree] ns, PR_SET_TIMERSLACK: remembered; no timer is ever late for it */
+	u64 timer_slack_default;       /* [tree] what it was when the thread began */
+	vaddr_t rseq;		       /* [own] proc/rseq.h: the area, or 0 */
+	u32 rseq_size, rseq_signature; /* [own] */
+	int fault_signal;	       /* [own] forced and not yet delivered: for the report */
 };
 
 extern struct spinlock process_tree_lock;

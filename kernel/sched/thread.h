@@ -67,14 +67,14 @@ struct thread {
 	unsigned locks_held;   /* [own cpu] spinlocks, in debug builds */
 	void *held_locks[16];  /* [own cpu] in debug builds */
 
-	char name[16];		  /* [own cpu] comm */
-	void (*entry)(void *);	  /* [const] */
-	void *argument;		  /* [const] */
-	s32 tid;		  /* [const] 0: kernel thread */
-	struct process *process;  /* [const] NULL: kernel thread */
-	struct user_thread *user; /* [const] signal state, clear_child_tid…: proc/process.h */
+	char name[16];		   /* [own cpu] comm */
+	void (*entry)(void *);	   /* [const] */
+	void *argument;		   /* [const] */
+	s32 tid;		   /* [const] 0: kernel thread */
+	struct process *process;   /* [const] NULL: kernel thread */
+	struct user_thread *user;  /* [const] signal state, clear_child_tid…: proc/process.h */
 	struct disk_activity disk; /* [own] */
-	const char *waiting_for;  /* [own cpu] name for /proc/PID/wchan; NULL */
+	const char *waiting_for;   /* [own cpu] name for /proc/PID/wchan; NULL */
 	struct atomic32 references;
 	struct list_node all_link; /* [all-threads lock] */
 };

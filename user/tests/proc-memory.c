@@ -139,7 +139,7 @@ static void test_pagemap(void)
 	CHECK((word & frame) != (page_word(fd, private + 3 * PAGE) & frame));
 	CHECK_EQ(page_word(fd, private + PAGE), 0);
 	CHECK_EQ(bit(page_word(fd, shared), OBJECT), 1);
-	CHECK_EQ(pread(fd, words, sizeof(words), (uintptr_t)private / PAGE * 8), sizeof(words));
+	CHECK_EQ(pread(fd, words, sizeof(words), (uintptr_t) private / PAGE * 8), sizeof(words));
 	for (int i = 0; i < PAGES; i++)
 		CHECK_EQ(bit(words[i], PRESENT), i == 0 || i == 3);
 	pid_t pid = fork_child();
@@ -187,7 +187,8 @@ static void test_io(void)
 	CHECK_EQ(pwrite(fd, data, 3000, 0), 3000);
 	CHECK_EQ(sendfile(other, fd, NULL, 2000), 2000);
 	CHECK_EQ(io_value("wchar") - written_before, 3000 + 2000);
-	CHECK_RANGE(io_value("rchar") - read_before, 5000 + 2000, 5000 + 2000 + 3000); /* of io itself */
+	CHECK_RANGE(io_value("rchar") - read_before, 5000 + 2000,
+		    5000 + 2000 + 3000); /* of io itself */
 	CHECK_RANGE(io_value("syscr") - calls, 2 + 2, 2 + 20);
 	CHECK(io_value("read_bytes") >= 0 && io_value("write_bytes") >= 0 &&
 	      io_value("cancelled_write_bytes") >= 0);
@@ -197,7 +198,7 @@ static void test_io(void)
 
 static void test_namespaces(void)
 {
-	static const char *const names[] = { "cgroup", "ipc", "mnt", "net",
+	static const char *const names[] = { "cgroup", "ipc",  "mnt",  "net",
 					     "pid",    "time", "user", "uts" };
 	char path[64], own[64], others[64];
 	struct stat status, other;
