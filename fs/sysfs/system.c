@@ -58,14 +58,25 @@ static void show_index(struct text *text, void *context)
 	text_format(text, "%u\n", ((struct cpu *)context)->index);
 }
 
+/* Groups of 32 bits, from the highest that there can be. */
+static void cpu_mask(struct text *text, u64 mask)
+{
+	int digits = (int)(cpu_count + 3) / 4;
+
+	static_assert(CPU_MAX <= 64, "two groups");
+	if (digits > 8)
+		text_format(text, "%0*x,", digits - 8, (u32)(mask >> 32));
+	text_format(text, "%0*x\n", MIN(digits, 8), (u32)mask);
+}
+
 static void show_own_mask(struct text *text, void *context)
 {
-	text_format(text, "%02x\n", 1u << ((struct cpu *)context)->index);
+	cpu_mask(text, 1ull << ((struct cpu *)context)->index);
 }
 
 static void show_all_mask(struct text *text, void *context)
 {
-	text_format(text, "%02x\n", (1u << cpu_count) - 1);
+	cpu_mask(text, ~0ull >> (64 - cpu_count));
 }
 
 /* One package, of cores with one thread each. */
@@ -124,6 +135,24 @@ static int add_cpus(void)
 	return error;
 }
 
+/* All memory is equally far: one node. */
+static int add_node(void)
+{
+	static const char *const sets[] = { "online", "possible", "has_cpu", "has_memory",
+					    "has_normal_memory" };
+	struct sysfs_node *all = sysfs_directory(NULL, "devices/system/node");
+	struct sysfs_node *node = sysfs_directory(all, "node0");
+	int error = sysfs_file(node, "cpumap", 0444, show_all_mask, NULL, NULL);
+
+	if (!error)
+		error = sysfs_file(node, "cpulist", 0444, show_possible, NULL, NULL);
+	if (!error)
+		error = sysfs_text(node, "distance", "10");
+	for (unsigned i = 0; !error && i < ARRAY_SIZE(sets); i++)
+		error = sysfs_text(all, sets[i], "0");
+	return error;
+}
+
 static int add_kernel(void)
 {
 	struct sysfs_node *kernel = sysfs_directory(NULL, "kernel");
@@ -143,6 +172,8 @@ static int sysfs_system_start(void)
 {
 	int error = add_kernel();
 
-	return error ? error : add_cpus();
+	if (!error)
+		error = add_cpus();
+	return error ? error : add_node();
 }
 INITCALL_FS(sysfs_system_start);

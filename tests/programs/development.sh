@@ -1,4 +1,4 @@
-# packages: gcc libc6-dev make git bash coreutils diffutils
+# packages: gcc libc6-dev make git coreutils diffutils
 # options: --mem 3G
 # seconds: 600
 ### gcc-1000-lines

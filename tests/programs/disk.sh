@@ -1,4 +1,4 @@
-# packages: bash coreutils util-linux mount fdisk e2fsprogs dosfstools diffutils
+# packages: coreutils util-linux mount fdisk e2fsprogs dosfstools diffutils
 # disk: 64M
 # quick
 # What an administrator does to a disk: tables, file systems, mounts, attributes. Each case starts with what it needs.

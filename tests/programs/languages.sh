@@ -1,4 +1,4 @@
-# packages: perl lua5.4 jq bc file sqlite3 m4 bison flex openssl coreutils bash
+# packages: perl lua5.4 jq bc file sqlite3 m4 bison flex openssl coreutils
 # options: --smp 2
 ### perl
 perl -e 'print join(",", map { $_*2 } grep { $_ % 2 } 1..9), "\n"; my %h=(a=>1,b=>2); print "$_=$h{$_}\n" for sort keys %h; $_="foo bar"; s/(\w+)/<$1>/g; print "$_\n"; printf "%.3f\n", atan2(1,1)*4'

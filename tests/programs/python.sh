@@ -1,4 +1,4 @@
-# packages: python3 bash coreutils
+# packages: python3 coreutils
 # options: --mem 1G
 # seconds: 400
 ### modules

@@ -1,4 +1,4 @@
-# packages: tmux vim-tiny less nano htop procps bash bash-completion coreutils ncurses-base bsdutils libc-bin
+# packages: tmux vim-tiny less nano htop procps bash-completion coreutils ncurses-base bsdutils libc-bin
 # seconds: 800
 # Full-screen programs by keystrokes: tmux is the terminal, and what it shows is compared.
 ### *
@@ -20,20 +20,20 @@ rest() {
 finish() { tmux kill-server 2>/dev/null; sleep 0.2; }
 ### vim
 seq -f 'line %g of the file' 60 >text
-start vim.tiny -u NONE -N text; picture
+start vim.tiny -u NONE -N --cmd 'set ttimeout ttimeoutlen=10' text; picture
 keys 20G dd ihello Space Escape; picture | head -24
 keys /40 Enter cw FORTY Escape; keys :s/file/FILE/ Enter; keys yy 3p; picture
 keys :wq Enter; finish
 sed -n '18,23p;38,46p' text; wc -l text
 ### vim-split-undo
 printf 'a\nb\nc\n' >text
-start vim.tiny -u NONE -N text; keys dd u; keys :split Enter; keys Gox Escape; picture
+start vim.tiny -u NONE -N --cmd 'set ttimeout ttimeoutlen=10' text; keys dd u; keys :split Enter; keys Gox Escape; picture
 keys :q! Enter; keys :q Enter; picture | tail -2; keys :q! Enter; finish; cat text
 ### less
 seq -f 'number %g' 500 >text
 start less text; picture; keys Space; picture | head -3; keys /number Space 300 Enter; picture | head -3
-keys n G; picture | tail -3; keys 100g; picture | head -2; keys -N Enter; picture | head -2; keys -i h; picture | head -4; keys q q; finish
-printf '\033[31mred\033[0m plain\n' >colour; start less -R colour; picture -e | head -1; keys q; finish
+keys n G; picture | tail -3; keys 100g; picture | head -2; keys -l -- -N; keys Enter; picture | head -2; keys h; picture | head -4; keys q q; finish
+printf '\033[31mred\033[0m plain\n' >colour; start less -R colour; picture -e | grep plain; keys q; finish
 seq 100 | less | tail -1
 ### nano
 printf 'first\nsecond\n' >text

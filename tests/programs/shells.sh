@@ -1,4 +1,4 @@
-# packages: bash dash coreutils
+# packages: dash coreutils
 # quick
 #~ kill: \(\d+\) => kill: (PID)
 #~ line 1: +\d+ => line 1: PID

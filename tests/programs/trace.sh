@@ -1,4 +1,4 @@
-# packages: strace gdbserver gdb bash coreutils
+# packages: strace gdbserver gdb coreutils
 # seconds: 300
 #~ ^syscall_0x102.*\n => 
 #~ .*prlimit64\n => 

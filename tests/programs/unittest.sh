@@ -1,4 +1,4 @@
-# packages: python3 libpython3.13-testsuite bash coreutils
+# packages: python3 libpython3.13-testsuite coreutils
 # options: --mem 3G
 # seconds: 1500
 # CPython's own tests of what an operating system does: the same counts, and the same failures, as on Linux.
