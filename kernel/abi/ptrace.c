@@ -31,9 +31,13 @@ enum {
 	PTRACE_SEIZE = 0x4206,
 	PTRACE_INTERRUPT = 0x4207,
 	PTRACE_LISTEN = 0x4208,
+	PTRACE_PEEKSIGINFO = 0x4209,
 	PTRACE_GETSIGMASK = 0x420a,
 	PTRACE_SETSIGMASK = 0x420b,
 	PTRACE_GET_SYSCALL_INFO = 0x420e,
+	PTRACE_GET_RSEQ_CONFIGURATION = 0x420f,
+	PEEK_SHARED = 1, /* of PTRACE_PEEKSIGINFO: what is pending for the whole process */
+	SIGINFO_SIZE = 128,
 };
 
 struct request {
@@ -266,6 +270,80 @@ static long move_registers(const struct request *request)
 	return get_registers(request, vector, state);
 }
 
+/* The @offset-th signal that waits for the tracee: 1, 0: there are not so many, -ESRCH. */
+static int peek_signal(const struct request *request, u64 offset, bool shared,
+		       struct signal_info *info)
+{
+	struct process *process = request->thread->process;
+	struct pending_signal *pending;
+	struct signal_queue *queue;
+	unsigned long state;
+	struct tracee *tracee = trace_hold(request->thread, true, &state);
+	int found = 0;
+
+	if (!tracee)
+		return -ESRCH;
+	queue = shared ? &process->pending : &tracee->user->pending;
+	spin_lock(&process->actions->lock);
+	list_for_each_entry(pending, &queue->entries, link) {
+		if (!offset--) {
+			*info = pending->info;
+			found = 1;
+			break;
+		}
+	}
+	spin_unlock(&process->actions->lock);
+	tree_unlock(state);
+	return found;
+}
+
+static long peek_signals(const struct request *request)
+{
+	struct { /* struct ptrace_peeksiginfo_args */
+		u64 offset;
+		u32 flags;
+		s32 count;
+	} wanted;
+	struct signal_info info;
+	long done = 0;
+	int result = 0;
+
+	if (copy_in(&wanted, request->address, sizeof(wanted)))
+		return -EFAULT;
+	if (wanted.flags & ~(u32)PEEK_SHARED || wanted.count < 0)
+		return -EINVAL;
+	while (done < wanted.count && !signal_pending()) {
+		result = peek_signal(request, wanted.offset + (u64)done, wanted.flags & PEEK_SHARED,
+				     &info);
+		if (result > 0 && signal_info_out(request->data + (u64)done * SIGINFO_SIZE, &info))
+			result = -EFAULT;
+		if (result <= 0)
+			break;
+		done++;
+	}
+	return done ? done : MIN(result, 0);
+}
+
+static long tell_rseq(const struct request *request)
+{
+	struct { /* struct ptrace_rseq_configuration */
+		u64 area;
+		u32 size, signature, flags, padding;
+	} rseq = { 0 };
+	unsigned long state;
+	struct tracee *tracee = trace_hold(request->thread, true, &state);
+
+	if (!tracee)
+		return -ESRCH;
+	rseq.area = tracee->user->rseq;
+	rseq.size = tracee->user->rseq_size;
+	rseq.signature = tracee->user->rseq_signature;
+	tree_unlock(state);
+	if (copy_out(request->data, &rseq, MIN(sizeof(rseq), request->address)))
+		return -EFAULT;
+	return sizeof(rseq);
+}
+
 static long kill_tracee(const struct request *request)
 {
 	struct signal_info info = signal_info_user(SIGKILL, SI_USER);
@@ -287,6 +365,10 @@ static long handle(const struct request *request)
 
 	if (request->number == PTRACE_KILL)
 		return kill_tracee(request);
+	if (request->number == PTRACE_PEEKSIGINFO)
+		return peek_signals(request);
+	if (request->number == PTRACE_GET_RSEQ_CONFIGURATION)
+		return tell_rseq(request);
 	tracee = trace_hold(request->thread, request->number != PTRACE_INTERRUPT, &state);
 	if (!tracee)
 		return -ESRCH;

@@ -20,8 +20,9 @@ enum {
 	TRACE_OPTION_EXEC = 1 << 4,
 	TRACE_OPTION_VFORK_DONE = 1 << 5,
 	TRACE_OPTION_EXIT = 1 << 6,
+	TRACE_OPTION_SECCOMP = 1 << 7, /* there are no filters, so that nothing comes of it */
 	TRACE_OPTION_EXIT_KILL = 1 << 20,
-	TRACE_OPTIONS = 0x7f | TRACE_OPTION_EXIT_KILL,
+	TRACE_OPTIONS = 0xff | TRACE_OPTION_EXIT_KILL,
 };
 /* An event's option is 1 << its number. STOP comes of PTRACE_SEIZE, without option. */
 enum trace_event {
