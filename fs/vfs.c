@@ -3,6 +3,7 @@
 #include <debug/panic.h>
 #include <fs/dentry.h>
 #include <fs/devpts/devpts.h>
+#include <fs/mqueue/mqueue.h>
 #include <fs/devtmpfs/devtmpfs.h>
 #include <fs/file.h>
 #include <fs/initramfs.h>
@@ -50,6 +51,7 @@ static int vfs_start(void)
 	procfs_init();
 	sysfs_init();
 	devpts_init();
+	mqueue_init();
 	if (mount_root(&rootfs_type) || devtmpfs_init())
 		boot_failure("no memory for the root file system");
 	initramfs_unpack();

@@ -1,6 +1,7 @@
 /* /proc/sys: what programs ask of the kernel's settings. Most say what is so and cannot be changed. */
 #include <boot/version.h>
 #include <dev/random.h>
+#include <fs/mqueue/mqueue.h>
 #include <fs/procfs/procfs.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -217,12 +218,26 @@ static const struct proc_entry inotify_entries[] = {
 	READ_ONLY("max_queued_events", show_events),
 	{ 0 },
 };
+CONSTANT(mqueue_queues, MQUEUE_QUEUES_MAX)
+CONSTANT(mqueue_messages, MQUEUE_MESSAGES_MAX)
+CONSTANT(mqueue_size, MQUEUE_SIZE_MAX)
+CONSTANT(mqueue_messages_default, MQUEUE_MESSAGES_DEFAULT)
+CONSTANT(mqueue_size_default, MQUEUE_SIZE_DEFAULT)
+static const struct proc_entry mqueue_entries[] = {
+	READ_ONLY("queues_max", show_mqueue_queues),
+	READ_ONLY("msg_max", show_mqueue_messages),
+	READ_ONLY("msgsize_max", show_mqueue_size),
+	READ_ONLY("msg_default", show_mqueue_messages_default),
+	READ_ONLY("msgsize_default", show_mqueue_size_default),
+	{ 0 },
+};
 static const struct proc_entry sys_fs_entries[] = {
 	READ_ONLY("pipe-max-size", show_pipe_max),  READ_ONLY("file-max", show_file_max),
 	READ_ONLY("file-nr", show_file_count),	    READ_ONLY("nr_open", show_nr_open),
 	READ_ONLY("suid_dumpable", show_zero),	    READ_ONLY("protected_hardlinks", show_zero),
 	READ_ONLY("protected_symlinks", show_zero), READ_ONLY("lease-break-time", show_lease_time),
-	DIRECTORY("inotify", inotify_entries),	    { 0 },
+	DIRECTORY("inotify", inotify_entries),	    DIRECTORY("mqueue", mqueue_entries),
+	{ 0 },
 };
 static const struct proc_entry core_entries[] = {
 	READ_ONLY("somaxconn", show_backlog),

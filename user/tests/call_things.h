@@ -43,6 +43,7 @@ enum {
 	FD_MASTER,
 	FD_SLAVE,
 	FD_INTERNET,
+	FD_QUEUE,
 	FD_UNNAMED,
 	FD_FIRST_NAMED, /* one of each of named[] from here */
 };
@@ -68,6 +69,9 @@ static const char *const names[] = {
 	"user.name", "user.", "security.x", "trusted.y", "tmpfs", "proc",
 };
 /* clang-format on */
+
+/* Queues outlive processes as well: these few are removed after each round. */
+static const char *const queue_names[] = { "random-1", "random-2", "random-3" };
 
 enum { AREA_PAGES = 4, FDS = 56, NAME_MOST = 4200 };
 
@@ -151,6 +155,7 @@ CHECK_HELPER void descriptors_place(void)
 	fd_place(inotify_init1(0), FD_INOTIFY);
 	fd_place(memfd_create("random", MFD_ALLOW_SEALING), FD_MEMORY);
 	fd_place(syscall(SYS_pidfd_open, getpid(), 0), FD_PROCESS);
+	fd_place(syscall(SYS_mq_open, queue_names[0], O_RDWR | O_CREAT, 0666, NULL), FD_QUEUE);
 	fd_place(open(".", O_TMPFILE | O_RDWR, 0600), FD_UNNAMED);
 	terminal_place();
 	for (size_t i = 0; i < ARRAY_SIZE(named); i++)

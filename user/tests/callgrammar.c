@@ -245,6 +245,8 @@ static long hint_draw(const struct hint *hint, uint64_t *random)
 static void objects_bound(int number, long *args, uint64_t *random)
 {
 	static const long keys[] = { IPC_KEYS };
+	if (number == SYS_mq_open || number == SYS_mq_unlink)
+		args[0] = (long)queue_names[below(random, ARRAY_SIZE(queue_names))];
 	if (number != SYS_shmget && number != SYS_semget)
 		return;
 	args[0] = keys[below(random, ARRAY_SIZE(keys))];
@@ -407,6 +409,8 @@ static void ipc_remove(void)
 		shmctl(shmget(keys[i], 0, 0), IPC_RMID, NULL);
 		semctl(semget(keys[i], 0, 0), 0, IPC_RMID);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(queue_names); i++)
+		syscall(SYS_mq_unlink, queue_names[i]);
 }
 
 static bool round_run(uint64_t *random)
