@@ -3,10 +3,10 @@
 #include <debug/panic.h>
 #include <fs/dentry.h>
 #include <fs/devpts/devpts.h>
-#include <fs/mqueue/mqueue.h>
 #include <fs/devtmpfs/devtmpfs.h>
 #include <fs/file.h>
 #include <fs/initramfs.h>
+#include <fs/mqueue/mqueue.h>
 #include <fs/names.h>
 #include <fs/procfs/procfs.h>
 #include <fs/sysfs/sysfs.h>

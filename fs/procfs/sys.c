@@ -232,11 +232,16 @@ static const struct proc_entry mqueue_entries[] = {
 	{ 0 },
 };
 static const struct proc_entry sys_fs_entries[] = {
-	READ_ONLY("pipe-max-size", show_pipe_max),  READ_ONLY("file-max", show_file_max),
-	READ_ONLY("file-nr", show_file_count),	    READ_ONLY("nr_open", show_nr_open),
-	READ_ONLY("suid_dumpable", show_zero),	    READ_ONLY("protected_hardlinks", show_zero),
-	READ_ONLY("protected_symlinks", show_zero), READ_ONLY("lease-break-time", show_lease_time),
-	DIRECTORY("inotify", inotify_entries),	    DIRECTORY("mqueue", mqueue_entries),
+	READ_ONLY("pipe-max-size", show_pipe_max),
+	READ_ONLY("file-max", show_file_max),
+	READ_ONLY("file-nr", show_file_count),
+	READ_ONLY("nr_open", show_nr_open),
+	READ_ONLY("suid_dumpable", show_zero),
+	READ_ONLY("protected_hardlinks", show_zero),
+	READ_ONLY("protected_symlinks", show_zero),
+	READ_ONLY("lease-break-time", show_lease_time),
+	DIRECTORY("inotify", inotify_entries),
+	DIRECTORY("mqueue", mqueue_entries),
 	{ 0 },
 };
 static const struct proc_entry core_entries[] = {
