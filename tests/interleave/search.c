@@ -272,8 +272,7 @@ static void run(void)
 	it->result.complete = true;
 }
 
-/* Before the base is saved: a pointer that is restored with it must not change. */
-__attribute__((constructor)) static void search_make(void)
+void search_make(void)
 {
 	it = calloc(1, sizeof(*it));
 	it->nodes = calloc(DEPTH_MAX, sizeof(*it->nodes));

@@ -22,6 +22,8 @@ struct search_result {
 	double seconds;
 };
 
+/* Once, before the base is saved: a pointer that is restored with it must not change. */
+void search_make(void);
 /* From the scenario's set-up, with broken_rule broken. */
 struct search_result search(const struct scenario *scenario, const struct search_limits *limits);
 /* The counterexample of the last search, step by step. */

@@ -210,7 +210,7 @@ void trace_end(void)
 		pclose(places);
 }
 
-__attribute__((constructor)) static void trace_make(void)
+void trace_make(void)
 {
 	trace = calloc(1, sizeof(*trace));
 }
