@@ -2,6 +2,7 @@
  * /proc/PID/ns: there is one namespace of each kind, and everybody is in it. Each has a file, made when somebody first
  * asks, whose number tells that two processes share it.
  */
+#include <arch/user.h>
 #include <fs/procfs/procfs.h>
 #include <lib/err.h>
 #include <lib/errno.h>
@@ -22,11 +23,70 @@ enum namespace_kind {
 	NAMESPACE_KINDS
 };
 
+enum { /* ioctl_ns(2) */
+       NS_GET_USERNS = 0xb701,
+       NS_GET_PARENT = 0xb702,
+       NS_GET_NSTYPE = 0xb703,
+       NS_GET_OWNER_UID = 0xb704,
+};
+
+enum { /* clone(2) */
+       CLONE_NEWTIME = 0x80,
+       CLONE_NEWNS = 0x20000,
+       CLONE_NEWCGROUP = 0x2000000,
+       CLONE_NEWUTS = 0x4000000,
+       CLONE_NEWIPC = 0x8000000,
+       CLONE_NEWUSER = 0x10000000,
+       CLONE_NEWPID = 0x20000000,
+       CLONE_NEWNET = 0x40000000,
+};
+
 static const char *const kinds[] = { "net", "time", "cgroup", "pid", "user", "uts", "ipc", "mnt" };
 static struct mutex make_lock = MUTEX_INIT(make_lock);
 static struct file *files[NAMESPACE_KINDS]; /* [make_lock; atomic read] each counted for good */
 
-static const struct file_operations namespace_operations = { 0 };
+/* Their device is not that of other files without names: lsns(8) tells them by it. */
+static const struct file_system_type nsfs_type = { .name = "nsfs" };
+static struct file_system nsfs = { .type = &nsfs_type, .references = ATOMIC_INIT(1) };
+
+static int namespace_follow(enum namespace_kind kind, struct path *target);
+
+/* The user namespace, to which all others belong. */
+static long open_user_namespace(void)
+{
+	struct path path;
+	long fd = namespace_follow(NAMESPACE_USER, &path);
+
+	if (fd)
+		return fd;
+	fd = fd_give(file_open_path(&path, O_RDONLY, true), true);
+	path_put(&path);
+	return fd;
+}
+
+static long namespace_ioctl(struct file *file, unsigned command, unsigned long argument)
+{
+	static const u32 types[] = { CLONE_NEWNET,  CLONE_NEWTIME, CLONE_NEWCGROUP, CLONE_NEWPID,
+				     CLONE_NEWUSER, CLONE_NEWUTS,  CLONE_NEWIPC,    CLONE_NEWNS };
+	enum namespace_kind kind = (enum namespace_kind)(file->vnode->ino - NUMBER_BASE);
+	static const u32 owner = 0;
+
+	switch (command) {
+	case NS_GET_NSTYPE:
+		return types[kind];
+	case NS_GET_USERNS:
+		return kind == NAMESPACE_USER ? -EPERM : open_user_namespace();
+	case NS_GET_PARENT:
+		/* It would be one that the caller may not see. */
+		return kind == NAMESPACE_USER || kind == NAMESPACE_PID ? -EPERM : -EINVAL;
+	case NS_GET_OWNER_UID:
+		return kind == NAMESPACE_USER ? copy_out(argument, &owner, sizeof(owner)) : -EINVAL;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations namespace_operations = { .ioctl = namespace_ioctl };
 
 /* [make_lock] */
 static struct file *namespace_make(enum namespace_kind kind)
@@ -39,6 +99,9 @@ static struct file *namespace_make(enum namespace_kind kind)
 	file = file_create_unnamed(name, &namespace_operations, O_RDONLY, NULL);
 	if (IS_ERR(file))
 		return file;
+	if (!nsfs.device)
+		nsfs.device = file_system_device();
+	file->vnode->system = &nsfs;
 	file->vnode->ino = number;
 	file->vnode->mode = S_IFREG | 0444;
 	file->vnode->file_operations = &namespace_operations;

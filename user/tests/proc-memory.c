@@ -1,8 +1,15 @@
 /* What /proc tells of pages and of transfers: smaps, pagemap, io; and ns, timerslack_ns. proc(5). */
 #include "check.h"
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 enum { PAGES = 32 };
 
@@ -196,8 +203,31 @@ static void test_io(void)
 	close(fd), close(other);
 }
 
+/* ioctl_ns(2): of a namespace of `type`, which is one of the first. */
+static void namespace_ask(int fd, int type)
+{
+	uid_t owner = 77;
+	CHECK_EQ(ioctl(fd, NS_GET_NSTYPE), type);
+	if (type == CLONE_NEWUSER) {
+		CHECK_ERRNO(ioctl(fd, NS_GET_USERNS), EPERM);
+		CHECK_OK(ioctl(fd, NS_GET_OWNER_UID, &owner));
+		CHECK_EQ(owner, 0);
+	} else {
+		int user = CHECK_OK(ioctl(fd, NS_GET_USERNS));
+		CHECK_EQ(ioctl(user, NS_GET_NSTYPE), CLONE_NEWUSER);
+		CHECK_EQ(fcntl(user, F_GETFD), FD_CLOEXEC);
+		close(user);
+		CHECK_ERRNO(ioctl(fd, NS_GET_OWNER_UID, &owner), EINVAL);
+	}
+	bool has_parents = type == CLONE_NEWUSER || type == CLONE_NEWPID;
+	CHECK_ERRNO(ioctl(fd, NS_GET_PARENT), has_parents ? EPERM : EINVAL);
+	CHECK_ERRNO(ioctl(fd, 0xb7ff), ENOTTY);
+}
+
 static void test_namespaces(void)
 {
+	static const int types[] = { CLONE_NEWCGROUP, CLONE_NEWIPC,  CLONE_NEWNS,   CLONE_NEWNET,
+				     CLONE_NEWPID,    CLONE_NEWTIME, CLONE_NEWUSER, CLONE_NEWUTS };
 	static const char *const names[] = { "cgroup", "ipc",  "mnt",  "net",
 					     "pid",    "time", "user", "uts" };
 	char path[64], own[64], others[64];
@@ -224,6 +254,7 @@ static void test_namespaces(void)
 		CHECK_OK(fstat(fd, &other));
 		CHECK_EQ(other.st_ino, status.st_ino);
 		CHECK_ERRNO(read(fd, text, 1), EINVAL);
+		namespace_ask(fd, types[i]);
 		close(fd);
 	}
 	CHECK_ERRNO(readlink("/proc/self/ns/nothing", own, 10), ENOENT);
