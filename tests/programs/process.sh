@@ -15,7 +15,7 @@ top -b -n 1 | grep -c 'PID USER'
 ### tools
 pgrep -x init | head -1; sleep 7 & pgrep -f 'sleep 7' | wc -l; pidof sleep | wc -w; pkill -x sleep; wait; echo $?; free | head -1; free -h | wc -l; vmstat | head -1; vmstat | tail -1 | wc -w; vmstat -s | wc -l | sed 's/[0-9]*/N/'; w -h; uptime -p | cut -c 1-2; pmap $$ | head -1 | sed 's/^[0-9]*/PID/'; pmap -x $$ | tail -1 | wc -w; pwdx $$ | sed 's/^[0-9]*/PID/'; sysctl -n kernel.ostype kernel.pid_max; slabtop --version >/dev/null; tload -V >/dev/null; skill -l | wc -w; snice --version >/dev/null; watch --version | cut -c1-5; kill -l 9; uptime -s | wc -c
 ### psmisc
-#~ line 1: +\d+ => line 1: PID
+#~ .*Killed +sleep.*\n => 
 sleep 9 & pstree -A $$ | head -2 | sed 's/pstree.*//'; killall sleep; wait; echo $?; sleep 3 >held & sleep 0.1; fuser held 2>/dev/null | wc -w; fuser -k held >/dev/null 2>&1; wait; echo $?; prtstat $$ | head -1 | sed 's/[0-9]\+/N/g;s/\t.*//' ; peekfd -V 2>&1 | head -1 | cut -c1-6; pslog -V 2>&1 | head -1 | cut -c 1-5
 ### proc-files
 cd /proc/self; for f in stat statm status cmdline environ limits io wchan comm oom_score oom_score_adj auxv maps smaps smaps_rollup mounts mountinfo mountstats schedstat syscall timerslack_ns personality loginuid cgroup mem; do [ -e $f ] && echo $f; done

@@ -9,7 +9,7 @@ seq 10 | gawk '{ s += $1 } END { print s, s/NR }'; gawk 'BEGIN { printf "%5.2f|%
 echo 'a:b:c' | gawk -F: '{ print $3, NF }'; gawk 'BEGIN { "echo sub" | getline x; print x; print "q" | "cat"; close("cat"); system("echo sys"); a["x"]=1; for (k in a) print k; print strtonum("0x1f"), int(-3.7), 2^10; exit 3 }'; echo $?
 gawk 'BEGIN { while (("seq 3" | getline l) > 0) t = t l; print t; print gensub(/(b)/, "<\\1>", "g", "abcb"); print systime() > 0; n = split("a b c", p); print n, p[3] }'
 ### find
-mkdir -p a/b/c; touch a/1 a/b/2 a/b/c/3; find a | sort; find a -type f -name '[12]' | sort; find a -mindepth 2 -exec echo {} + | tr ' ' '\n' | sort; find a -empty | sort; find . -newer a/1 -type d | wc -l; find a -type f -print0 | xargs -0 ls | sort; find a -delete; ls; seq 10 | xargs -n 3 echo; seq 4 | xargs -P 2 -n 1 sh -c 'exit 0'; echo $?; echo x | xargs -I{} echo '{}-{}'; xargs -a /dev/null echo none; find /proc/self/fd -maxdepth 1 -type l | wc -l
+mkdir -p a/b/c; touch a/1 a/b/2 a/b/c/3; find a | sort; find a -type f -name '[12]' | sort; find a -mindepth 2 -exec echo {} + | tr ' ' '\n' | sort; find a -empty | sort; touch -d @86400 a/1; find . -newer a/1 -type d | wc -l; find a -type f -print0 | xargs -0 ls | sort; find a -delete; ls; seq 10 | xargs -n 3 echo; seq 4 | xargs -P 2 -n 1 sh -c 'exit 0'; echo $?; echo x | xargs -I{} echo '{}-{}'; xargs -a /dev/null echo none; find /proc/self/fd -maxdepth 1 -type l | wc -l
 ### diff
 seq 5 >a; seq 2 6 >b; diff a b; diff -u a b | tail -n +3; diff -y -W 30 a b; cmp a b; sdiff -s a b; diff3 a b a | head -3; mkdir c d; echo x >c/f; diff -r c d; diff -q a a; echo $?
 ### archives
