@@ -1,4 +1,4 @@
-# packages: dash coreutils
+# packages: coreutils
 # quick
 #~ kill: \(\d+\) => kill: (PID)
 #~ line 1: +\d+ => line 1: PID
