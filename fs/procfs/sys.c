@@ -6,7 +6,10 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <proc/host_name.h>
+#include <proc/message_queue.h>
 #include <proc/process.h>
+#include <proc/semaphore.h>
+#include <proc/shared_memory.h>
 
 enum { PID_MAX = 32768, THREADS_MAX = 32768, GROUPS_MAX = 65536, LAST_CAPABILITY = 40 };
 
@@ -174,6 +177,18 @@ static const struct proc_entry random_entries[] = {
 	READ_ONLY("entropy_avail", show_pool_size),
 	{ 0 },
 };
+CONSTANT(message_size, MSG_SIZE_MAX)
+CONSTANT(message_bytes, MSG_BYTES_MAX)
+CONSTANT(message_queues, MSG_QUEUES_MAX)
+CONSTANT(shared_segments, SHM_SEGMENTS_MAX)
+CONSTANT(shared_size, SHM_SIZE_MAX)
+
+static void show_semaphores(struct text *text, const struct proc_subject *subject)
+{
+	text_format(text, "%d\t%d\t%d\t%d\n", SEM_SET_MAX, SEM_SET_MAX * IPC_ENTRIES_MAX,
+		    SEM_OPS_MAX, IPC_ENTRIES_MAX);
+}
+
 static const struct proc_entry kernel_entries[] = {
 	READ_ONLY("osrelease", show_os_release),
 	READ_ONLY("ostype", show_os_type),
@@ -189,6 +204,13 @@ static const struct proc_entry kernel_entries[] = {
 	READ_ONLY("dmesg_restrict", show_zero),
 	READ_ONLY("kptr_restrict", show_zero),
 	READ_ONLY("panic", show_zero),
+	READ_ONLY("msgmax", show_message_size),
+	READ_ONLY("msgmnb", show_message_bytes),
+	READ_ONLY("msgmni", show_message_queues),
+	READ_ONLY("sem", show_semaphores),
+	READ_ONLY("shmall", show_shared_size),
+	READ_ONLY("shmmax", show_shared_size),
+	READ_ONLY("shmmni", show_shared_segments),
 	READ_ONLY("tainted", show_zero),
 	READ_ONLY("overflowuid", show_overflow_id),
 	READ_ONLY("overflowgid", show_overflow_id),

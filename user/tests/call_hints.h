@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <sys/ipc.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -124,6 +125,9 @@ static const struct hint hints[] = {
 	FILL(prlimit64, 2, fill_words), ONE(getrusage, 0, 0, 1, -1),
 	ONE(prctl, 0, 1, 2, 3, 4, 7, 8, 15, 16, 21, 22, 23, 24, 29, 30, 33, 35, 36, 37, 38, 39, 40, 41,
 		42, 47, 0x59616d61, 0x53564d41),
+	BITS(msgget, 1, IPC_CREAT, IPC_EXCL, 0600, 0666), ONE(msgctl, 1, 0, 1, 2, 3, 11, 12, 13),
+	FILL(msgsnd, 1, fill_words), ONE(msgsnd, 2, 1, 8, 100), BITS(msgsnd, 3, IPC_NOWAIT),
+	ONE(msgrcv, 2, 8, 100, 1000), BITS(msgrcv, 4, IPC_NOWAIT, MSG_NOERROR, MSG_EXCEPT),
 	ONE(semget, 1, 1, 4, 5), BITS(semget, 2, IPC_CREAT, IPC_EXCL, 0600, 0666),
 	ONE(semctl, 2, 0, 1, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20),
 	FILL(semtimedop, 1, fill_semaphores), ONE(semtimedop, 2, 1, 2, 8), FILL(semtimedop, 3, fill_time),

@@ -247,7 +247,7 @@ static void objects_bound(int number, long *args, uint64_t *random)
 	static const long keys[] = { IPC_KEYS };
 	if (number == SYS_mq_open || number == SYS_mq_unlink)
 		args[0] = (long)queue_names[below(random, ARRAY_SIZE(queue_names))];
-	if (number != SYS_shmget && number != SYS_semget)
+	if (number != SYS_shmget && number != SYS_semget && number != SYS_msgget)
 		return;
 	args[0] = keys[below(random, ARRAY_SIZE(keys))];
 	args[1] &= 0x1ffff;
@@ -296,8 +296,8 @@ static void result_keep(int number, long result)
 		things.mappings[things.mapping_next++ % ARRAY_SIZE(things.mappings)] = result;
 	else if (number == SYS_clone || number == SYS_clone3 || number == SELENE_SYS_spawn)
 		things.pids[things.pid_next++ % ARRAY_SIZE(things.pids)] = result;
-	else if (number == SYS_shmget || number == SYS_semget || number == SYS_timer_create ||
-		 number == SYS_inotify_add_watch)
+	else if (number == SYS_shmget || number == SYS_semget || number == SYS_msgget ||
+		 number == SYS_timer_create || number == SYS_inotify_add_watch)
 		things.ids[things.id_next++ % ARRAY_SIZE(things.ids)] = result;
 }
 
@@ -408,6 +408,7 @@ static void ipc_remove(void)
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		shmctl(shmget(keys[i], 0, 0), IPC_RMID, NULL);
 		semctl(semget(keys[i], 0, 0), 0, IPC_RMID);
+		msgctl(msgget(keys[i], 0), IPC_RMID, NULL);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(queue_names); i++)
 		syscall(SYS_mq_unlink, queue_names[i]);
