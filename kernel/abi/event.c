@@ -11,7 +11,6 @@
 #include <proc/clock.h>
 #include <proc/process.h>
 
-enum { TFD_TIMER_ABSTIME = 1 };
 enum { EFD_SEMAPHORE = 1, EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
 
 SYSCALL_2(sys_eventfd2, count, flags)
@@ -148,13 +147,13 @@ SYSCALL_4(sys_timerfd_settime, fd, flags, new_address, old_address)
 
 	if (result)
 		return result;
-	if ((u32)flags & ~TFD_TIMER_ABSTIME)
+	if ((u32)flags & ~(TIMERFD_ABSOLUTE | TIMERFD_CANCEL_ON_SET))
 		return -EINVAL;
 	hold = file_hold((int)fd);
 	if (!hold.file)
 		return -EBADF;
 	if (timerfd_is(hold.file))
-		timerfd_set(hold.file, &new, flags & TFD_TIMER_ABSTIME, &old);
+		result = timerfd_set(hold.file, &new, (u32)flags, &old);
 	else
 		result = -EINVAL;
 	file_release(hold);

@@ -91,7 +91,7 @@ SYSCALL(83, fdatasync, sys_fdatasync, SYSCALL_COMPLETE, ARG_FD)
 SYSCALL(84, sync_file_range, sys_sync_file_range, SYSCALL_COMPLETE, ARG_FD, ARG_OFFSET, ARG_OFFSET,
 	ARG_FLAGS)
 SYSCALL(85, timerfd_create, sys_timerfd_create, SYSCALL_PARTIAL, ARG_INT, ARG_FLAGS)
-SYSCALL(86, timerfd_settime, sys_timerfd_settime, SYSCALL_PARTIAL, ARG_FD, ARG_FLAGS, ARG_POINTER,
+SYSCALL(86, timerfd_settime, sys_timerfd_settime, SYSCALL_COMPLETE, ARG_FD, ARG_FLAGS, ARG_POINTER,
 	ARG_POINTER)
 SYSCALL(87, timerfd_gettime, sys_timerfd_gettime, SYSCALL_COMPLETE, ARG_FD, ARG_POINTER)
 SYSCALL(88, utimensat, sys_utimensat, SYSCALL_COMPLETE, ARG_DIRFD, ARG_PATH, ARG_POINTER, ARG_FLAGS)

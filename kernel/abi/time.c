@@ -2,6 +2,7 @@
 #include <abi/handler.h>
 #include <arch/time.h>
 #include <arch/user.h>
+#include <fs/timerfd.h>
 #include <lib/errno.h>
 #include <proc/clock.h>
 #include <proc/credentials.h>
@@ -54,11 +55,17 @@ SYSCALL_2(sys_clock_getres, clock, address)
 	return error || !address ? error : time_spec_out(address, 1);
 }
 
+static void step_realtime(s64 step)
+{
+	time_set_realtime((s64)clock_realtime() + step);
+	timerfd_clock_set(step);
+}
+
 static int set_realtime(u64 ns)
 {
 	if (!credentials_capable(CAP_SYS_TIME))
 		return -EPERM;
-	time_set_realtime((s64)ns);
+	step_realtime((s64)ns - (s64)clock_realtime());
 	return 0;
 }
 
@@ -71,6 +78,87 @@ SYSCALL_2(sys_clock_settime, clock, address)
 		return -EINVAL;
 	error = time_spec_in(address, &ns);
 	return error ? error : set_realtime(ns);
+}
+
+struct clock_state { /* struct timex */
+	u32 modes, padding;
+	s64 offset, frequency, max_error, estimated_error;
+	s32 status, padding2;
+	s64 constant, precision, tolerance, seconds, fraction, tick, pps[2];
+	s32 pps_shift, padding3;
+	s64 pps_counts[5];
+	s32 tai, unused[11];
+};
+static_assert(sizeof(struct clock_state) == 208, "struct timex");
+enum { /* adjtimex(2) */
+       ADJ_SETOFFSET = 0x100,
+       ADJ_NANO = 0x2000,
+       STA_UNSYNC = 0x40,
+       STA_NANO = 0x2000,
+       TIME_ERROR = 5,
+       ERROR_MAX = 16000000,
+       TOLERANCE = 500 << 16, /* 2^-16 ppm */
+};
+
+/* By as much as the state's time says. */
+static int apply_offset(const struct clock_state *state)
+{
+	s64 unit = state->modes & ADJ_NANO ? 1 : NS_PER_MICROSECOND;
+
+	if (state->fraction < 0 || state->fraction >= NS_PER_SECOND / unit ||
+	    state->seconds > INT32_MAX || state->seconds < INT32_MIN)
+		return -EINVAL;
+	step_realtime(state->seconds * NS_PER_SECOND + state->fraction * unit);
+	return 0;
+}
+
+/* Nobody disciplines the clock: it can be stepped, and is not synchronized to anything. */
+static long adjust(vaddr_t address)
+{
+	struct clock_state asked, state = { .max_error = ERROR_MAX,
+					    .estimated_error = ERROR_MAX,
+					    .status = STA_UNSYNC,
+					    .constant = 2,
+					    .precision = 1,
+					    .tolerance = TOLERANCE,
+					    .tick = NS_PER_CLOCK_TICK / NS_PER_MICROSECOND };
+	int error = 0;
+	u64 now;
+
+	if (copy_in(&asked, address, sizeof(asked)))
+		return -EFAULT;
+	if (asked.modes && !credentials_capable(CAP_SYS_TIME))
+		return -EPERM;
+	if (asked.modes & ~(u32)(ADJ_SETOFFSET | ADJ_NANO))
+		return -EINVAL;
+	if (asked.modes & ADJ_SETOFFSET)
+		error = apply_offset(&asked);
+	if (error)
+		return error;
+	now = clock_realtime();
+	state.modes = asked.modes;
+	state.seconds = (s64)(now / NS_PER_SECOND);
+	state.fraction = (s64)(now % NS_PER_SECOND);
+	if (asked.modes & ADJ_NANO)
+		state.status |= STA_NANO;
+	else
+		state.fraction /= NS_PER_MICROSECOND;
+	return copy_out(address, &state, sizeof(state)) ? -EFAULT : TIME_ERROR;
+}
+
+SYSCALL_1(sys_adjtimex, state)
+{
+	return adjust(state);
+}
+
+SYSCALL_2(sys_clock_adjtime, clock, state)
+{
+	u64 now;
+	int error = clock_read((int)clock, &now);
+
+	if (error)
+		return error;
+	return (int)clock == CLOCK_REALTIME ? adjust(state) : -EOPNOTSUPP;
 }
 
 /* struct timeval and the obsolete struct timezone. */
