@@ -203,6 +203,8 @@ static void put_pidfd(struct control_output *output, struct message *message, st
 	}
 	file = pidfd_open_id(id, 0);
 	fd = IS_ERR(file) ? (s32)PTR_ERR(file) : (s32)fd_give(file, true);
+	if (fd == -ESRCH)
+		fd = -EINVAL; /* Linux's word for a process that was reaped */
 	put_data(output, message, SCM_PIDFD, &fd, sizeof(fd));
 }
 

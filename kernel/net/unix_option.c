@@ -313,8 +313,9 @@ static int get_peer_pidfd(struct unix_socket *socket, vaddr_t to, s32 *size)
 		return -ENODATA;
 	file = pidfd_open_id(identity.id, 0);
 	unix_identity_put(&identity);
+	/* Linux's word for a process that was reaped. */
 	if (IS_ERR(file))
-		return -EINVAL;
+		return PTR_ERR(file) == -ESRCH ? -EINVAL : (int)PTR_ERR(file);
 	fd = fd_reserve(table, 0, true);
 	*size = MIN(*size, (s32)sizeof(fd));
 	error = fd < 0 ? fd : copy_out(to, &fd, (size_t)*size);

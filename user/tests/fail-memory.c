@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include <grp.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <sched.h>
 #include <selene_spawn.h>
@@ -14,12 +15,20 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+#ifndef MSG_COPY
+#define MSG_COPY 040000
+#endif
 
 #define KNOB  "/proc/selene/fail"
 #define AUDIT "/proc/selene/audit"
@@ -708,6 +717,75 @@ static int try_unshare(void)
 	return result_of(FAILING(unshare(CLONE_FILES | CLONE_FS)));
 }
 
+static int try_queue(void)
+{
+	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = 64 };
+	mqd_t queue = FAILING(mq_open("/fail", O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attr));
+	int error = result_of(queue);
+	if (!error && !failed)
+		error = result_of(FAILING(mq_send(queue, text, 64, 1)));
+	int was_failed = failed;
+	if (queue >= 0)
+		mq_close(queue);
+	mq_unlink("/fail");
+	failed = was_failed;
+	return error;
+}
+
+static int try_messages(void)
+{
+	struct {
+		long type;
+		char data[64];
+	} message = { .type = 1 };
+	int id = FAILING(msgget(IPC_PRIVATE, 0600)), error = result_of(id);
+	if (!error && !failed)
+		error = result_of(FAILING(msgsnd(id, &message, 64, IPC_NOWAIT)));
+	if (!error && !failed)
+		error = result_of(FAILING(msgrcv(id, &message, 64, 0, MSG_COPY | IPC_NOWAIT)));
+	if (id >= 0)
+		msgctl(id, IPC_RMID, NULL);
+	return error;
+}
+
+static int try_kernel_log(void)
+{
+	return try_descriptor(FAILING(open("/dev/kmsg", O_RDONLY | O_NONBLOCK)));
+}
+
+static int try_page_map(void)
+{
+	uint64_t word;
+	int fd = FAILING(open("/proc/self/pagemap", O_RDONLY)), error = result_of(fd);
+	if (!error && !failed)
+		error = result_of(FAILING(pread(fd, &word, 8, (uintptr_t)text / PAGE * 8)));
+	int was_failed = failed;
+	if (fd >= 0)
+		close(fd);
+	failed = was_failed;
+	return error;
+}
+
+static int try_namespace(void)
+{
+	return try_descriptor(FAILING(open("/proc/self/ns/uts", O_RDONLY)));
+}
+
+static int try_peer(void)
+{
+	int ends[2], fd = -1;
+	socklen_t size = sizeof(fd);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		return errno;
+	int error = result_of(
+		FAILING(getsockopt(ends[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &size)));
+	if (fd >= 0)
+		close(fd);
+	close(ends[0]);
+	close(ends[1]);
+	return error;
+}
+
 static const struct
 try {
 	const char *name;
@@ -770,6 +848,12 @@ tries[] = {
 	{ "timer", try_timer, true },
 	{ "groups", try_groups, false },
 	{ "unshare", try_unshare, true },
+	{ "queue", try_queue, false },
+	{ "messages", try_messages, false },
+	{ "kernel-log", try_kernel_log, false },
+	{ "page-map", try_page_map, false },
+	{ "namespace", try_namespace, false },
+	{ "peer", try_peer, false },
 };
 
 /* ---- the sweep ---- */
