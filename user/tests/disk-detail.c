@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 
 #define DISK  "/dev/vda"
@@ -458,7 +459,35 @@ static void test_attributes(void)
 	disk_end();
 }
 
+/* preadv2(2) with RWF_NOWAIT: what is in memory, and EAGAIN where it would have to be read. */
+static void test_no_wait(void)
+{
+	static char data[16 * 4096];
+	struct iovec part = { data, sizeof(data) }, small = { data, 4096 };
+	DISK_BEGIN();
+	int fd = open("no-wait", O_RDWR | O_CREAT, 0600);
+	memset(data, 7, sizeof(data));
+	CHECK_EQ(pwritev2(fd, &part, 1, 0, RWF_DSYNC), sizeof(data));
+	CHECK_EQ(preadv2(fd, &part, 1, 0, RWF_NOWAIT), sizeof(data));
+	CHECK_EQ(preadv2(fd, &part, 1, sizeof(data), RWF_NOWAIT), 0);
+	CHECK_ERRNO(pwritev2(fd, &part, 1, 0, RWF_NOWAIT), EOPNOTSUPP);
+	close(fd);
+	disk_again();
+	fd = open("no-wait", O_RDONLY);
+	memset(data, 0, sizeof(data));
+	/* Linux asks the disk at once, which may be done by then. */
+	ssize_t got = preadv2(fd, &small, 1, 0, RWF_NOWAIT);
+	CHECK(got == 4096 || (got == -1 && errno == EAGAIN));
+	CHECK_EQ(preadv2(fd, &small, 1, 0, 0), 4096);
+	CHECK_EQ(preadv2(fd, &small, 1, 0, RWF_NOWAIT), 4096);
+	CHECK_EQ(data[4095], 7);
+	close(fd);
+	CHECK_OK(unlink("no-wait"));
+	disk_end();
+}
+
 static const struct check_case cases[] = {
+	{ "no-wait", test_no_wait },
 	{ "times", test_times },
 	{ "large-directory", test_large_directory },
 	{ "holes", test_holes },
