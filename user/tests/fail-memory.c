@@ -777,8 +777,7 @@ static int try_peer(void)
 	socklen_t size = sizeof(fd);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
 		return errno;
-	int error = result_of(
-		FAILING(getsockopt(ends[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &size)));
+	int error = result_of(FAILING(getsockopt(ends[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &size)));
 	if (fd >= 0)
 		close(fd);
 	close(ends[0]);
