@@ -1,8 +1,9 @@
 /*
- * /proc/PID/ns: there is one namespace of each kind, and everybody is in it. Each has a file, made when somebody first
- * asks, whose number tells that two processes share it.
+ * /proc/PID/ns: there is one namespace of each kind, and everybody is in it. Each has a file, made at boot and there for
+ * good, whose number tells that two processes share it.
  */
 #include <arch/user.h>
+#include <debug/panic.h>
 #include <fs/procfs/procfs.h>
 #include <lib/err.h>
 #include <lib/errno.h>
@@ -42,26 +43,16 @@ enum { /* clone(2) */
 };
 
 static const char *const kinds[] = { "net", "time", "cgroup", "pid", "user", "uts", "ipc", "mnt" };
-static struct mutex make_lock = MUTEX_INIT(make_lock);
-static struct file *files[NAMESPACE_KINDS]; /* [make_lock; atomic read] each counted for good */
+static struct file *files[NAMESPACE_KINDS]; /* [const after boot] each counted for good */
 
 /* Their device is not that of other files without names: lsns(8) tells them by it. */
 static const struct file_system_type nsfs_type = { .name = "nsfs" };
 static struct file_system nsfs = { .type = &nsfs_type, .references = ATOMIC_INIT(1) };
 
-static int namespace_follow(enum namespace_kind kind, struct path *target);
-
 /* The user namespace, to which all others belong. */
 static long open_user_namespace(void)
 {
-	struct path path;
-	long fd = namespace_follow(NAMESPACE_USER, &path);
-
-	if (fd)
-		return fd;
-	fd = fd_give(file_open_path(&path, O_RDONLY, true), true);
-	path_put(&path);
-	return fd;
+	return fd_give(file_open_path(&files[NAMESPACE_USER]->path, O_RDONLY, true), true);
 }
 
 static long namespace_ioctl(struct file *file, unsigned command, unsigned long argument)
@@ -88,7 +79,6 @@ static long namespace_ioctl(struct file *file, unsigned command, unsigned long a
 
 static const struct file_operations namespace_operations = { .ioctl = namespace_ioctl };
 
-/* [make_lock] */
 static struct file *namespace_make(enum namespace_kind kind)
 {
 	u32 number = NUMBER_BASE + kind;
@@ -98,29 +88,24 @@ static struct file *namespace_make(enum namespace_kind kind)
 	snprintf(name, sizeof(name), "%s:[%u]", kinds[kind], number);
 	file = file_create_unnamed(name, &namespace_operations, O_RDONLY, NULL);
 	if (IS_ERR(file))
-		return file;
-	if (!nsfs.device)
-		nsfs.device = file_system_device();
+		boot_failure("no memory for the namespaces");
 	file->vnode->system = &nsfs;
 	file->vnode->ino = number;
 	file->vnode->mode = S_IFREG | 0444;
 	file->vnode->file_operations = &namespace_operations;
-	store_release(&files[kind], file);
 	return file;
+}
+
+void proc_namespace_init(void)
+{
+	nsfs.device = file_system_device();
+	for (unsigned i = 0; i < NAMESPACE_KINDS; i++)
+		files[i] = namespace_make((enum namespace_kind)i);
 }
 
 static int namespace_follow(enum namespace_kind kind, struct path *target)
 {
-	struct file *file = read_acquire(&files[kind]);
-
-	if (!file) {
-		mutex_lock(&make_lock);
-		file = files[kind] ? files[kind] : namespace_make(kind);
-		mutex_unlock(&make_lock);
-	}
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	*target = file->path;
+	*target = files[kind]->path;
 	path_get(target);
 	return 0;
 }

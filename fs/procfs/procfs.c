@@ -458,4 +458,5 @@ static int proc_mount(const char *source, const char *data, struct file_system *
 void procfs_init(void)
 {
 	file_system_register(&proc_type);
+	proc_namespace_init();
 }

@@ -70,6 +70,7 @@ extern const struct file_operations proc_mem_operations;
 /* pagemap.c, namespace.c */
 extern const struct file_operations proc_pagemap_operations;
 extern const struct proc_entry proc_namespace_entries[];
+void proc_namespace_init(void); /* once at boot */
 /* links.c */
 s32 proc_fd_next(const struct proc_subject *subject, s32 after);
 int proc_follow_exe(const struct proc_subject *subject, struct path *target);

@@ -5,6 +5,11 @@
  * sets wake_pending, with which thread_block() does not sleep (schedule.c); or the waker's, then
  * the waiter's test comes after it and finds the condition true.
  *
+ * A waker may first look without queue->lock whether anybody waits (wait_queue_active()). Then there
+ * are two stores and two loads: the waiter joins and tests, the waker makes true and looks. Unlocking
+ * orders no later load, so each side has a full barrier between its two: one of them sees the other's
+ * store (RISC-V unprivileged specification, A.3.4: the store-buffering shape).
+ *
  * wake_pending is cleared only by the outermost wait_begin() of a thread, before it joins, and by
  * thread_block(), after which the caller tests again. Waits inside a wait (a mutex in a
  * condition, poll's many queues, wait in a page fault) may so use up a sign that was meant for
@@ -33,6 +38,7 @@ static void enqueue(struct wait_queue *queue, struct waiter *waiter)
 	else
 		list_add_head(&queue->waiters, &waiter->link);
 	spin_unlock_irqrestore(&queue->lock, state);
+	memory_barrier(); /* the queue before the condition: with wait_queue_active()'s */
 }
 
 static void join(struct wait_queue *queue, struct waiter *waiter, bool exclusive)
