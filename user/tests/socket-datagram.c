@@ -1,17 +1,6 @@
 /* AF_UNIX datagrams and sequential packets: boundaries, addresses, limits, errors. unix(7). */
-#include "check.h"
-#include <poll.h>
+#include "unix-socket.h"
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-static socklen_t name_abstract(struct sockaddr_un *name, const char *text)
-{
-	memset(name, 0, sizeof(*name));
-	name->sun_family = AF_UNIX;
-	snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1, "%s-%d", text, getpid());
-	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name->sun_path + 1);
-}
 
 static int bound(const char *text, int type)
 {
@@ -34,13 +23,6 @@ static int try_connect(int fd, const char *text)
 	struct sockaddr_un name;
 	socklen_t size = name_abstract(&name, text);
 	return connect(fd, (struct sockaddr *)&name, size);
-}
-
-static int events(int fd)
-{
-	struct pollfd entry = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI };
-	CHECK_OK(poll(&entry, 1, 0));
-	return entry.revents;
 }
 
 static void test_boundaries(int type)
