@@ -286,7 +286,7 @@ test-system: user kernel
 	@$(MAKE) --no-print-directory DEBUG=1 kernel
 	@tests/system/run
 
-# Ten minutes of each fuzzer: make fuzz SECONDS=3000. FUZZ names some of them; MERGE=1 keeps what is new.
+# Ten minutes of each fuzzer: make fuzz SECONDS=4200. FUZZ names some of them; MERGE=1 keeps what is new.
 SECONDS ?= 60
 fuzz:
 	@scripts/setup clang test
