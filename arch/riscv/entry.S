@@ -48,8 +48,7 @@ trap_entry:
 
 return_to_user:
 	csrci	sstatus, SSTATUS_SIE
-	lw	t0, THREAD_WORK(tp)
-	andi	t0, t0, ~8			/* WORK_TRACE is for the way in */
+	lhu	t0, THREAD_WORK(tp)		/* all but WORK_TRACE, which is for the way in */
 	bnez	t0, return_work
 	ld	t0, PC_OFFSET(sp)
 	ld	t1, STATUS_OFFSET(sp)

@@ -14,6 +14,7 @@ static_assert(offsetof(struct thread, arch.scratch) == THREAD_SCRATCH, "offsets.
 static_assert(offsetof(struct thread, arch.stack_bottom) == THREAD_STACK_BOTTOM, "offsets.h");
 static_assert(offsetof(struct thread, arch.context) == THREAD_CONTEXT, "offsets.h");
 static_assert(offsetof(struct thread, work) == THREAD_WORK, "offsets.h");
+static_assert(WORK_TRACE > UINT16_MAX && WORK_SEQUENCE <= UINT16_MAX, "entry.S");
 
 struct thread *context_switch(struct thread *from, struct thread *to);
 void thread_first_run(void);

@@ -18,14 +18,17 @@ struct mmu_space;
 
 enum thread_state { THREAD_NEW, THREAD_RUNNABLE, THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
 
-/* thread->work: what to do before user mode; set atomically by anyone, then the CPU is kicked. */
+/*
+ * thread->work: what to do before user mode; set atomically by anyone, then the CPU is kicked. WORK_TRACE is for the
+ * way into the kernel: the way out looks at the low half only.
+ */
 enum thread_work {
 	WORK_RESCHEDULE = 1 << 0,
 	WORK_SIGNAL = 1 << 1,	    /* look at pending signals */
 	WORK_EXIT = 1 << 2,	    /* the group is exiting */
-	WORK_TRACE = 1 << 3,	    /* someone watches its system calls */
-	WORK_SEQUENCE = 1 << 5,	    /* it moved, or may be in a restartable sequence */
-	WORK_RESTORE_MASK = 1 << 4, /* put back thread->saved_mask (sigsuspend, ppoll) */
+	WORK_RESTORE_MASK = 1 << 3, /* put back thread->saved_mask (sigsuspend, ppoll) */
+	WORK_SEQUENCE = 1 << 4,	    /* it moved, or may be in a restartable sequence */
+	WORK_TRACE = 1u << 31,	    /* someone watches its system calls */
 };
 
 enum { SEQUENCE_CPU_UNKNOWN = ~0u };
