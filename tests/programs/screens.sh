@@ -10,13 +10,24 @@ keys() { tmux send-keys "$@"; rest; }
 picture() { tmux capture-pane -p "$@"; }
 rest() {
 	local now before='' same=0 tries=0
-	while [ $same -lt 2 ] && [ $((tries++)) -lt 50 ]; do
+	while [ $same -lt 3 ] && [ $((tries++)) -lt 100 ]; do
 		sleep 0.1
 		now=$(tmux capture-pane -p -e 2>/dev/null; tmux display -p '#{cursor_x} #{cursor_y}' 2>/dev/null)
 		if [ "$now" = "$before" ]; then same=$((same + 1)); else same=0; fi
 		before=$now
 	done
 }
+# Until the screen shows $1; with a key $2 that is pressed again, as programs throw away what is typed too early.
+await() {
+	for i in $(seq 50); do
+		picture 2>/dev/null | grep -q -e "$1" && break
+		[ -z "$2" ] || [ $((i % 10)) -ne 1 ] || tmux send-keys "$2"
+		sleep 0.2
+	done
+	rest
+}
+# Until the program has ended.
+quit() { for i in $(seq 20); do tmux has-session 2>/dev/null || break; tmux send-keys "$1"; sleep 0.5; done; }
 finish() { tmux kill-server 2>/dev/null; sleep 0.2; }
 ### vim
 seq -f 'line %g of the file' 60 >text
@@ -40,13 +51,13 @@ printf 'first\nsecond\n' >text
 start nano -I text; picture; keys Down End x y z Enter new Enter; picture | head -6
 keys C-w first Enter; keys C-k; keys C-u C-u; picture | head -8; keys C-x; picture | tail -4; keys y; picture | tail -4; keys Enter; finish; cat text
 ### htop
-#~ \d+ => N
+#~ \s*\d+ => N
 sleep 1000 & sleeper=$!
-start htop -d 5; sleep 1; picture | tail -1; keys F1; picture | head -4 | cut -c 1-20; keys q
-keys F4; keys -l 'sleep 1000'; keys Enter; sleep 1; picture | grep -c 'sleep 1000'; picture | grep -E -o 'PID|USER|PRI|NI|VIRT|RES|SHR|CPU%|MEM%|TIME\+|Command' | sort -u
-keys F9; picture | grep -E -o 'SIGTERM|SIGKILL' | sort -u; keys 9 Enter; sleep 1; kill -0 $sleeper 2>&1 | sed 's/.*(//' ; keys q; finish
+start htop -d 40; await F10Quit; picture | tail -1; await 'CPU usage bar' F1; picture | head -4 | cut -c 1-20; await F10Quit Escape
+keys F4; keys -l 'sleep 1000'; keys Enter; await 'sleep 1000'; picture | grep -c 'sleep 1000'; picture | grep -E -o 'PID|USER|PRI|NI|VIRT|RES|SHR|CPU%|MEM%|TIME\+|Command' | sort -u
+keys F9; await SIGKILL; picture | grep -E -o 'SIGTERM|SIGKILL' | sort -u; keys 9 Enter; wait $sleeper 2>/dev/null; echo $?; quit q; finish
 ### top
-start top -d 1; picture | sed -n 7p | tr -s ' '; keys h; picture | head -1 | cut -c 1-30; keys q; keys 1; picture | grep -c '^%Cpu[01]'; keys q; sleep 0.3
+start top -d 1; picture | sed -n 7p | tr -s ' '; await 'Help for' h; picture | head -1 | cut -c 1-30; await PID q; keys 1; await %Cpu1; picture | grep -c '^%Cpu[01]'; quit q
 tmux has-session 2>/dev/null; echo $?; finish
 ### bash-completion-history
 mkdir -p d/alpha d/beta; : >d/alphabet
@@ -60,7 +71,7 @@ keys 'kill -' Tab Tab; keys C-c; keys 'exit' Enter; sleep 0.3; finish; cat histo
 ### bash-jobs
 #~ \d{2,} => N
 start bash --norc -i; keys "PS1='> '" Enter clear Enter; keys 'sleep 100' Enter; keys C-z; keys 'jobs' Enter; keys 'bg' Enter; keys 'sleep 200 &' Enter; keys 'jobs' Enter; picture | grep -v '^$'
-keys clear Enter; keys 'fg %1' Enter; keys C-c; keys 'kill %2; wait' Enter; keys 'cat | tr a-z A-Z' Enter; keys hello Enter C-d; keys 'stty size; tty | cut -c 1-9' Enter; picture | grep -v '^$'; finish
+keys clear Enter; keys 'fg %1' Enter; keys C-c; keys 'kill %2; sleep 0.5' Enter; sleep 0.5; rest; keys 'cat | tr a-z A-Z' Enter; keys hello Enter C-d; keys 'stty size; tty | cut -c 1-9' Enter; picture | grep -v '^$'; finish
 ### tmux-panes
 start bash --norc -i; keys "PS1='> '" Enter clear Enter; keys 'echo left' Enter; tmux split-window -h bash --norc -i; rest; keys "PS1='< '" Enter clear Enter; keys 'echo right; stty size' Enter; picture | head -4
 tmux split-window -v 'seq 5; sleep 100'; rest; picture | head -6; tmux list-panes -F '#{pane_index} #{pane_width}x#{pane_height} #{pane_active}'; tmux select-pane -t 0; picture | head -2
