@@ -77,7 +77,7 @@ static ssize_t mem_write(struct file *file, struct io_iterator *iterator, s64 *p
 	return mem_transfer(file, iterator, position, true);
 }
 
-static s64 mem_seek(struct file *file, s64 offset, int whence)
+s64 proc_address_seek(struct file *file, s64 offset, int whence)
 {
 	if (whence == 1)
 		offset += file->position;
@@ -92,6 +92,6 @@ const struct file_operations proc_mem_operations = {
 	.release = mem_release,
 	.read = mem_read,
 	.write = mem_write,
-	.seek = mem_seek,
+	.seek = proc_address_seek,
 	.seekable = true,
 };

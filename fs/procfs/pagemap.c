@@ -113,20 +113,10 @@ static ssize_t pagemap_read(struct file *file, struct io_iterator *iterator, s64
 	return total;
 }
 
-static s64 pagemap_seek(struct file *file, s64 offset, int whence)
-{
-	if (whence == 1)
-		offset += file->position;
-	else if (whence)
-		return -EINVAL;
-	file->position = offset;
-	return offset;
-}
-
 const struct file_operations proc_pagemap_operations = {
 	.open = pagemap_open,
 	.release = pagemap_release,
 	.read = pagemap_read,
-	.seek = pagemap_seek,
+	.seek = proc_address_seek,
 	.seekable = true,
 };

@@ -5,7 +5,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <mm/space.h>
+#include <mm/survey.h>
 #include <proc/process.h>
 #include <proc/ptrace.h>
 #include <sched/cpu.h>

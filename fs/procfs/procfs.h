@@ -67,6 +67,8 @@ void proc_subject_put(struct proc_subject *subject);
 struct process *proc_directory_process(const struct file *file);
 /* memory.c: /proc/PID/mem */
 extern const struct file_operations proc_mem_operations;
+/* lseek(2) in a file of addresses: any 64-bit position, from the start or from here; -EINVAL otherwise. */
+s64 proc_address_seek(struct file *file, s64 offset, int whence);
 /* pagemap.c, namespace.c */
 extern const struct file_operations proc_pagemap_operations;
 extern const struct proc_entry proc_namespace_entries[];

@@ -8,6 +8,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/space.h>
+#include <mm/survey.h>
 #include <proc/credentials.h>
 #include <proc/process.h>
 #include <proc/ptrace.h>

@@ -159,13 +159,6 @@ static inline struct mapping *mapping_next(struct mapping *mapping)
 
 	return next ? container_of(next, struct mapping, node) : NULL;
 }
-
-struct page_counts {
-	u64 borrowed, owned, shared, cow; /* entries that hold a frame, by state */
-	u64 dirty;
-};
-/* Count [start, end) by walking the tables; the space's lock is held in any mode. */
-void space_count_pages(struct space *space, vaddr_t start, vaddr_t end, struct page_counts *counts);
 /* Number of live spaces; visit each, with a reference held; the visitor may sleep. */
 u64 space_count(void);
 void space_for_each(void (*visit)(struct space *space, void *context), void *context);

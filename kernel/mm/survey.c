@@ -30,8 +30,9 @@ static bool is_dirty(pte_t pte, struct frame *frame)
 }
 
 /* [table] */
-static void survey_entry(pte_t pte, struct page_survey *survey)
+static void survey_entry(vaddr_t address, pte_t pte, void *context)
 {
+	struct page_survey *survey = context;
 	struct frame *frame;
 	u64 share;
 	u32 others;
@@ -60,7 +61,9 @@ static void survey_entry(pte_t pte, struct page_survey *survey)
 		dirty ? survey->private_dirty++ : survey->private_clean++;
 }
 
-void space_survey(struct space *space, vaddr_t start, vaddr_t end, struct page_survey *survey)
+/* Calls @visit for each page that is present from @start to @end, with the lock of its table held. */
+static void each_page(struct space *space, vaddr_t start, vaddr_t end,
+		      void (*visit)(vaddr_t address, pte_t pte, void *context), void *context)
 {
 	pte_t *entry;
 
@@ -73,37 +76,74 @@ void space_survey(struct space *space, vaddr_t start, vaddr_t end, struct page_s
 			pte_t pte = pte_get(entry);
 
 			if (!pte_empty(pte))
-				survey_entry(pte, survey);
+				visit(start, pte, context);
 		}
 		spin_unlock(lock);
 	}
 }
 
+/* [table] */
+static void count_entry(vaddr_t address, pte_t pte, void *context)
+{
+	struct page_counts *counts = context;
+	struct frame *frame;
+
+	switch (pte_state(pte)) {
+	case PAGE_BORROWED:
+		counts->borrowed++;
+		return;
+	case PAGE_OWNED:
+		counts->owned++;
+		counts->dirty++;
+		return;
+	case PAGE_SHARED:
+		counts->shared++;
+		counts->dirty += (pte_prot(pte) & PAGE_WRITE) != 0;
+		return;
+	case PAGE_COW:
+		frame = frame_of(pte_frame(pte));
+		counts->cow++;
+		counts->dirty += frame->kind == FRAME_USER;
+		return;
+	}
+}
+
+void space_count_pages(struct space *space, vaddr_t start, vaddr_t end, struct page_counts *counts)
+{
+	*counts = (struct page_counts){ 0 };
+	each_page(space, start, end, count_entry, counts);
+}
+
+void space_survey(struct space *space, vaddr_t start, vaddr_t end, struct page_survey *survey)
+{
+	each_page(space, start, end, survey_entry, survey);
+}
+
+struct describing {
+	vaddr_t start;
+	struct page_description *pages;
+};
+
+/* [table] */
+static void describe_entry(vaddr_t address, pte_t pte, void *context)
+{
+	const struct describing *describing = context;
+	struct page_description *page =
+		&describing->pages[(address - describing->start) / PAGE_SIZE];
+	bool ours = pte_state(pte) != PAGE_BORROWED;
+
+	page->present = true;
+	page->frame = pte_frame(pte);
+	page->of_object = ours && frame_of(page->frame)->kind != FRAME_USER;
+	page->alone = ours && holders(pte, frame_of(page->frame)) == 1;
+}
+
 void space_describe_pages(struct space *space, vaddr_t address, unsigned count,
 			  struct page_description *pages)
 {
-	vaddr_t at = address, end = address + (vaddr_t)count * PAGE_SIZE;
-	pte_t *entry;
+	struct describing describing = { address, pages };
 
 	memset(pages, 0, count * sizeof(*pages));
-	while (at < end && (entry = mmu_find(&space->mmu, &at, end))) {
-		vaddr_t stop = MIN(end, ALIGN_DOWN(at, MMU_TABLE_SPAN) + MMU_TABLE_SPAN);
-		struct spinlock *lock = pte_lock(entry);
-
-		spin_lock(lock);
-		for (; at < stop; at += PAGE_SIZE, entry++) {
-			struct page_description *page = &pages[(at - address) / PAGE_SIZE];
-			pte_t pte = pte_get(entry);
-			bool ours;
-
-			if (pte_empty(pte))
-				continue;
-			ours = pte_state(pte) != PAGE_BORROWED;
-			page->present = true;
-			page->frame = pte_frame(pte);
-			page->of_object = ours && frame_of(page->frame)->kind != FRAME_USER;
-			page->alone = ours && holders(pte, frame_of(page->frame)) == 1;
-		}
-		spin_unlock(lock);
-	}
+	each_page(space, address, address + (vaddr_t)count * PAGE_SIZE, describe_entry,
+		  &describing);
 }

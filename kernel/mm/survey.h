@@ -1,8 +1,15 @@
 #pragma once
-/* What the pages of a range are, page by page: for /proc/PID/smaps and pagemap. */
+/* What the pages of a range are, counted or page by page: for /proc/PID/status, smaps and pagemap. */
 #include <mm/space.h>
 
 enum { SURVEY_FRACTION_SHIFT = 12 }; /* of a byte, in which shares are added up */
+
+struct page_counts {
+	u64 borrowed, owned, shared, cow; /* entries that hold a frame, by state */
+	u64 dirty;
+};
+/* Count [start, end) by walking the tables; the space's lock is held in any mode. */
+void space_count_pages(struct space *space, vaddr_t start, vaddr_t end, struct page_counts *counts);
 
 struct page_survey {				 /* pages, but for the shares */
 	u64 borrowed, owned, shared, cow;	 /* entries that hold a frame, by state */

@@ -1,5 +1,6 @@
 #include <lib/errno.h>
 #include <mm/space.h>
+#include <mm/survey.h>
 #include <proc/process.h>
 #include <proc/rusage.h>
 #include <proc/tree.h>
