@@ -33,6 +33,32 @@ apt_keyring()
 	return 1
 }
 
+# The names under which a mirror may have the suite $1: its own, then those that move on with each release.
+apt_suite_names()
+{
+	suffix=${1#"${1%%-*}"}
+	echo "$1 stable$suffix oldstable$suffix"
+}
+
+# apt_update "SUITE COMPONENT..." TYPE: the package lists. While a mirror takes over a new release, what it has under one
+# name of a suite may contradict its signed Release file; under another name it is whole. Lists that are there already
+# serve longer.
+apt_update()
+{
+	for name in $(apt_suite_names "${1%% *}"); do
+		echo "$2 [signed-by=$apt_signed_by] $apt_uri $name ${1#* }" >"$apt_directory/sources.list"
+		if apt_run apt-get -qq update >&2 &&
+		   [ "$(apt_run apt-get indextargets --format '$(CODENAME)' | sort -u)" = "${1%% *}" ]; then
+			touch "$apt_directory/updated"
+			return 0
+		fi
+		[ ! -e "$apt_directory/updated" ] || return 0
+		echo "apt: no whole lists of the suite by the name $name" >&2
+	done
+	echo "apt: the mirror has no whole lists of $1; remedy: try again later, or another DEBIAN_MIRROR=" >&2
+	return 1
+}
+
 # apt_private NAME ARCHITECTURE "SUITE COMPONENT..." [deb-src]: makes build/apt/NAME-ARCHITECTURE and its
 # package lists (kept for a week; with deb-src those of sources), and lets apt_run use it.
 apt_private()
@@ -45,7 +71,6 @@ apt_private()
 	apt_uri=$(apt_mirror) && apt_signed_by=$(apt_keyring) || return 1
 	mkdir -p "$apt_directory/lists/partial" "$apt_directory/archives/partial"
 	: >"$apt_directory/status"
-	echo "${4:-deb} [signed-by=$apt_signed_by] $apt_uri $3" >"$apt_directory/sources.list"
 	cat >"$apt_directory/apt.conf" <<END
 Dir::State "$apt_directory";
 Dir::State::Lists "$apt_directory/lists";
@@ -64,11 +89,7 @@ Acquire::Languages "none";
 END
 	if [ -z "$(find "$apt_directory/updated" -mtime -7 2>/dev/null)" ]; then
 		echo "apt: fetching package lists ($3, $2)" >&2
-		if apt_run apt-get -qq update >&2; then
-			touch "$apt_directory/updated"
-		elif [ ! -e "$apt_directory/updated" ]; then
-			return 1
-		fi
+		apt_update "$3" "${4:-deb}" || return 1
 	fi
 }
 
