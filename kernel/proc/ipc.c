@@ -18,7 +18,8 @@ struct ipc_entry *ipc_from(struct ipc_table *table, u32 index)
 	return NULL;
 }
 
-struct ipc_entry *ipc_at(struct ipc_table *table, s32 index)
+/* ERR_PTR(-EINVAL) */
+static struct ipc_entry *ipc_at(struct ipc_table *table, s32 index)
 {
 	struct ipc_entry *entry = index < 0 ? NULL : ipc_from(table, (u32)index);
 
@@ -57,6 +58,22 @@ bool ipc_is_owner(const struct ipc_permission *permission)
 
 	return own->euid == permission->creator_uid || own->euid == permission->uid ||
 	       credentials_capable(CAP_SYS_ADMIN);
+}
+
+struct ipc_entry *ipc_find_stat(struct ipc_table *table, s32 number, bool by_index, bool any)
+{
+	struct ipc_entry *entry = by_index ? ipc_at(table, number) : ipc_find(table, number);
+
+	if (!IS_ERR(entry) && !any && !ipc_permitted(&entry->permission, IPC_READ))
+		return ERR_PTR(-EACCES);
+	return entry;
+}
+
+struct ipc_entry *ipc_find_owned(struct ipc_table *table, s32 id)
+{
+	struct ipc_entry *entry = ipc_find(table, id);
+
+	return IS_ERR(entry) || ipc_is_owner(&entry->permission) ? entry : ERR_PTR(-EPERM);
 }
 
 static struct ipc_entry *find_key(struct ipc_table *table, s32 key)

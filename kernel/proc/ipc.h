@@ -49,9 +49,12 @@ static inline s32 ipc_id(const struct ipc_entry *entry)
 {
 	return (s32)entry->permission.sequence << 15 | (s32)entry->index;
 }
-/* All of these with ipc_lock held. Find: by id, -EINVAL; by index (*_STAT), -EINVAL. ERR_PTR. */
+/* All of these with ipc_lock held. The entry with this id; ERR_PTR(-EINVAL). */
 struct ipc_entry *ipc_find(struct ipc_table *table, s32 id);
-struct ipc_entry *ipc_at(struct ipc_table *table, s32 index);
+/* The STAT commands: by id or by index, and readable by the caller unless @any may ask. ERR_PTR(-EINVAL, -EACCES). */
+struct ipc_entry *ipc_find_stat(struct ipc_table *table, s32 number, bool by_index, bool any);
+/* IPC_SET and IPC_RMID: only for whom ipc_is_owner(). ERR_PTR(-EINVAL, -EPERM). */
+struct ipc_entry *ipc_find_owned(struct ipc_table *table, s32 id);
 /* The entry with this index or the next above it; NULL. */
 struct ipc_entry *ipc_from(struct ipc_table *table, u32 index);
 /* The largest index in use, 0 without any: what the INFO commands return. */
@@ -66,7 +69,7 @@ void ipc_add(struct ipc_table *table, struct ipc_entry *entry, s32 key, u32 flag
 void ipc_remove(struct ipc_table *table, struct ipc_entry *entry);
 /* May the caller do what needs @access (IPC_READ | IPC_WRITE)? */
 bool ipc_permitted(const struct ipc_permission *permission, u32 access);
-/* IPC_SET, IPC_RMID: owner or creator, or privileged. */
+/* Its owner or creator, or privileged. */
 bool ipc_is_owner(const struct ipc_permission *permission);
 /* IPC_SET: owner and mode from @wanted. */
 void ipc_set(struct ipc_permission *permission, const struct ipc_permission *wanted);

@@ -249,11 +249,9 @@ s64 msg_status(s32 number, bool by_index, bool any, struct msg_status *status)
 	s64 result;
 
 	mutex_lock(&ipc_lock);
-	queue = queue_of(by_index ? ipc_at(&queues, number) : ipc_find(&queues, number));
+	queue = queue_of(ipc_find_stat(&queues, number, by_index, any));
 	if (IS_ERR(queue)) {
 		result = PTR_ERR(queue);
-	} else if (!any && !ipc_permitted(&queue->entry.permission, IPC_READ)) {
-		result = -EACCES;
 	} else {
 		fill_status(queue, status);
 		result = by_index ? ipc_id(&queue->entry) : 0;
@@ -268,11 +266,10 @@ int msg_set(s32 id, const struct msg_status *wanted)
 	int error = 0;
 
 	mutex_lock(&ipc_lock);
-	queue = queue_of(ipc_find(&queues, id));
+	queue = queue_of(ipc_find_owned(&queues, id));
 	if (IS_ERR(queue)) {
 		error = (int)PTR_ERR(queue);
-	} else if (!ipc_is_owner(&queue->entry.permission) ||
-		   (wanted->bytes_max > MSG_BYTES_MAX && !credentials_capable(CAP_SYS_RESOURCE))) {
+	} else if (wanted->bytes_max > MSG_BYTES_MAX && !credentials_capable(CAP_SYS_RESOURCE)) {
 		error = -EPERM;
 	} else {
 		ipc_set(&queue->entry.permission, &wanted->permission);
@@ -306,11 +303,9 @@ int msg_remove(s32 id)
 	int error = 0;
 
 	mutex_lock(&ipc_lock);
-	queue = queue_of(ipc_find(&queues, id));
+	queue = queue_of(ipc_find_owned(&queues, id));
 	if (IS_ERR(queue))
 		error = (int)PTR_ERR(queue);
-	else if (!ipc_is_owner(&queue->entry.permission))
-		error = -EPERM;
 	else
 		queue_remove_locked(queue);
 	mutex_unlock(&ipc_lock);

@@ -288,11 +288,9 @@ s64 sem_status(s32 number, bool by_index, bool any, struct sem_status *status)
 	s64 result;
 
 	mutex_lock(&ipc_lock);
-	set = set_of(by_index ? ipc_at(&sets, number) : ipc_find(&sets, number));
+	set = set_of(ipc_find_stat(&sets, number, by_index, any));
 	if (IS_ERR(set)) {
 		result = PTR_ERR(set);
-	} else if (!any && !ipc_permitted(&set->entry.permission, IPC_READ)) {
-		result = -EACCES;
 	} else {
 		fill_status(set, status);
 		result = by_index ? ipc_id(&set->entry) : 0;
@@ -307,11 +305,9 @@ int sem_set(s32 id, const struct ipc_permission *wanted)
 	int error = 0;
 
 	mutex_lock(&ipc_lock);
-	set = set_of(ipc_find(&sets, id));
+	set = set_of(ipc_find_owned(&sets, id));
 	if (IS_ERR(set)) {
 		error = (int)PTR_ERR(set);
-	} else if (!ipc_is_owner(&set->entry.permission)) {
-		error = -EPERM;
 	} else {
 		ipc_set(&set->entry.permission, wanted);
 		set->change_time = ipc_time();
@@ -341,11 +337,9 @@ int sem_remove(s32 id)
 	int error = 0;
 
 	mutex_lock(&ipc_lock);
-	set = set_of(ipc_find(&sets, id));
+	set = set_of(ipc_find_owned(&sets, id));
 	if (IS_ERR(set))
 		error = (int)PTR_ERR(set);
-	else if (!ipc_is_owner(&set->entry.permission))
-		error = -EPERM;
 	else
 		set_remove_locked(set);
 	mutex_unlock(&ipc_lock);

@@ -189,11 +189,9 @@ s64 shm_status(s32 number, bool by_index, bool any, struct shm_status *status)
 	s64 result;
 
 	mutex_lock(&ipc_lock);
-	segment = segment_of(by_index ? ipc_at(&segments, number) : ipc_find(&segments, number));
+	segment = segment_of(ipc_find_stat(&segments, number, by_index, any));
 	if (IS_ERR(segment)) {
 		result = PTR_ERR(segment);
-	} else if (!any && !ipc_permitted(&segment->entry.permission, IPC_READ)) {
-		result = -EACCES;
 	} else {
 		fill_status(segment, status);
 		result = by_index ? ipc_id(&segment->entry) : 0;
@@ -208,11 +206,9 @@ int shm_set(s32 id, const struct ipc_permission *wanted)
 	int error = 0;
 
 	mutex_lock(&ipc_lock);
-	segment = segment_of(ipc_find(&segments, id));
+	segment = segment_of(ipc_find_owned(&segments, id));
 	if (IS_ERR(segment)) {
 		error = (int)PTR_ERR(segment);
-	} else if (!ipc_is_owner(&segment->entry.permission)) {
-		error = -EPERM;
 	} else {
 		ipc_set(&segment->entry.permission, wanted);
 		segment->change_time = ipc_time();
@@ -229,11 +225,9 @@ int shm_remove(s32 id)
 	int error = 0;
 
 	mutex_lock(&ipc_lock);
-	segment = segment_of(ipc_find(&segments, id));
+	segment = segment_of(ipc_find_owned(&segments, id));
 	if (IS_ERR(segment)) {
 		error = (int)PTR_ERR(segment);
-	} else if (!ipc_is_owner(&segment->entry.permission)) {
-		error = -EPERM;
 	} else {
 		first = !(segment->entry.permission.mode & SHM_DEST);
 		segment->entry.permission.mode |= SHM_DEST;

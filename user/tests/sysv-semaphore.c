@@ -269,12 +269,47 @@ static void test_status(void)
 	CHECK_ERRNO(semctl(id, 0, 99), EINVAL);
 }
 
+/* Of a set that others may only read, and of one that they may not even read. */
+static void as_other(void *context)
+{
+	const int *ids = context;
+	struct semid_ds status;
+	union argument argument = { .status = &status };
+	CHECK_OK(setgid(1000));
+	CHECK_OK(setuid(1000));
+	CHECK_EQ(value_of(ids[0], 0), 3);
+	CHECK_OK(semctl(ids[0], 0, IPC_STAT, argument));
+	CHECK_OK(operate(ids[0], 1, 0, IPC_NOWAIT)); /* is it zero? */
+	CHECK_ERRNO(operate(ids[0], 0, 1, IPC_NOWAIT), EACCES);
+	CHECK_ERRNO(semctl(ids[0], 0, SETVAL, (union argument){ .value = 5 }), EACCES);
+	CHECK_ERRNO(value_of(ids[1], 0), EACCES);
+	CHECK_ERRNO(semctl(ids[1], 0, IPC_STAT, argument), EACCES);
+	CHECK_ERRNO(operate(ids[1], 1, 0, IPC_NOWAIT), EACCES);
+	for (int i = 0; i < 2; i++) {
+		status.sem_perm.mode = 0666;
+		CHECK_ERRNO(semctl(ids[i], 0, IPC_SET, argument), EPERM);
+		CHECK_ERRNO(semctl(ids[i], 0, IPC_RMID), EPERM);
+	}
+}
+
+static void test_permission(void)
+{
+	int ids[2] = { semget(IPC_PRIVATE, 2, IPC_CREAT | 0644), set_make(2) };
+	REQUIRE(ids[0] >= 0 && ids[1] >= 0);
+	set_value(ids[0], 0, 3);
+	CHECK_EQ(run_child(as_other, ids), 0);
+	CHECK_EQ(value_of(ids[0], 0), 3);
+	CHECK_OK(semctl(ids[0], 0, IPC_RMID));
+	CHECK_OK(semctl(ids[1], 0, IPC_RMID));
+	CHECK_ERRNO(semctl(ids[1], 0, IPC_RMID), EINVAL);
+}
+
 static const struct check_case cases[] = {
 	{ "values", test_values },	     { "keys", test_keys },
 	{ "atomic", test_atomic },	     { "waiting", test_waiting },
 	{ "timeout", test_timeout },	     { "undo", test_undo },
 	{ "interrupted", test_interrupted }, { "status", test_status },
-	{ "exclusion", test_exclusion },
+	{ "exclusion", test_exclusion },     { "permission", test_permission },
 };
 
 CHECK_MAIN(cases)
