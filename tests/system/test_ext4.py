@@ -47,6 +47,9 @@ def make(kind, options, image, size):
     return tool('mke2fs', '-q', '-t', kind, *options, image, f'{size}M')
 
 
+LINUX_MEMORY = '256M'	# with 128M its own modules sometimes find no room
+
+
 class DiskTest(Test):
     """Guests one after the other with one disk: (kernel, script) each; then the judge."""
 
@@ -56,7 +59,8 @@ class DiskTest(Test):
         self.memory, self.files = memory, list(files)
 
     def guest(self, image, kernel, script):
-        words = [RUN, '--smp', '2', '--mem', self.memory, '--drive', image]
+        memory = LINUX_MEMORY if kernel == 'linux' else self.memory
+        words = [RUN, '--smp', '2', '--mem', memory, '--drive', image]
         for path in self.files:
             words += ['--drive', path + ':ro']
         if kernel:
