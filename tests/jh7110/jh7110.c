@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Experimental JH7110-like machine + DesignWare MSHC model (feasibility test).
- * Written from public register descriptions. GPL-2.0-or-later. */
+/*
+ * A machine like the JH7110, for QEMU 7.2: what U-Boot, Linux and Selene touch on the way from a card to a shell.
+ *
+ * Written from the registers' public descriptions: the SD hosts are modelled (PIO and internal DMA), clocks, resets
+ * and pins only remember what was written to them. README.md says what this cannot show.
+ */
+
+/* QEMU wants this one first, so it stands in a block of its own, where sorting leaves it. */
+#include "qemu/osdep.h"
+
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
 #include "hw/char/serial.h"
@@ -17,13 +25,12 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/log.h"
-#include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/device_tree.h"
 #include "sysemu/sysemu.h"
 
-/* ------------------------------------------------------------ dw-mshc */
+/* The DesignWare SD host. */
 #define TYPE_DW_MSHC "dw-mshc"
 OBJECT_DECLARE_SIMPLE_TYPE(DwMshc, DW_MSHC)
 #define FIFO_WORDS 32
@@ -39,6 +46,7 @@ struct DwMshc {
 	uint32_t fifo[FIFO_WORDS];
 	unsigned fhead, fcnt;
 };
+
 enum {
 	CTRL = 0,
 	PWREN = 1,
@@ -69,6 +77,7 @@ enum {
 	DSCADDR = 37,
 	BUFADDR = 38
 };
+
 #define I_RE   2u
 #define I_CD   4u
 #define I_DTO  8u
@@ -84,6 +93,7 @@ static void dw_irq(DwMshc *s)
 		 ((s->rint & s->r[INTMASK]) || (s->idsts & s->r[IDINTEN] & 0x337));
 	qemu_set_irq(s->irq, l);
 }
+
 static void dw_data_done(DwMshc *s)
 {
 	s->in_data = false;
@@ -96,6 +106,7 @@ static void dw_data_done(DwMshc *s)
 		s->rint |= I_ACD;
 	}
 }
+
 static void dw_fill(DwMshc *s) /* card -> fifo */
 {
 	while (s->in_data && !s->is_write && s->left && s->fcnt < FIFO_WORDS) {
@@ -111,6 +122,7 @@ static void dw_fill(DwMshc *s) /* card -> fifo */
 		s->rint |= I_RXDR;
 	}
 }
+
 static void dw_idmac(DwMshc *s)
 {
 	hwaddr d = s->r[DBADDR];
@@ -123,10 +135,10 @@ static void dw_idmac(DwMshc *s)
 		for (int i = 0; i < 4; i++) {
 			ds[i] = le32_to_cpu(ds[i]);
 		}
-		if (!(ds[0] & (1u << 31))) {
+		if (!(ds[0] & (1u << 31))) { /* not ours: descriptor unavailable */
 			s->idsts |= (1u << 4) | (1u << 9);
 			goto out;
-		} /* DU */
+		}
 		n[0] = ds[1] & 0x1fff;
 		n[1] = (ds[0] & 0x10) ? 0 : (ds[1] >> 13) & 0x1fff;
 		a[0] = ds[2];
@@ -146,17 +158,17 @@ static void dw_idmac(DwMshc *s)
 				rr = address_space_write(&address_space_memory, a[i],
 							 MEMTXATTRS_UNSPECIFIED, buf, c);
 			}
-			if (rr != MEMTX_OK) {
+			if (rr != MEMTX_OK) { /* fatal bus error */
 				s->idsts |= 4 | (1u << 9);
-			} /* FBE */
+			}
 			s->left -= c;
 		}
 		ds[0] &= ~(1u << 31);
 		ds[0] = cpu_to_le32(ds[0]);
 		address_space_write(&address_space_memory, d, MEMTXATTRS_UNSPECIFIED, ds, 4);
-		if (le32_to_cpu(ds[0]) & 4) {
+		if (le32_to_cpu(ds[0]) & 4) { /* the last descriptor */
 			break;
-		} /* LD */
+		}
 		d = (le32_to_cpu(ds[0]) & 0x10) ? ds[3] : d + 16;
 	}
 	s->idsts |= (s->is_write ? 1 : 2) | (1u << 8);
@@ -169,6 +181,7 @@ static void dw_idmac(DwMshc *s)
 out:
 	g_free(buf);
 }
+
 static void dw_cmd(DwMshc *s, uint32_t v)
 {
 	uint8_t resp[16] = {};
@@ -215,6 +228,7 @@ static void dw_cmd(DwMshc *s, uint32_t v)
 		}
 	}
 }
+
 static uint64_t dw_read(void *o, hwaddr a, unsigned sz)
 {
 	DwMshc *s = o;
@@ -260,6 +274,7 @@ static uint64_t dw_read(void *o, hwaddr a, unsigned sz)
 	}
 	return s->r[a / 4];
 }
+
 static void dw_write(void *o, hwaddr a, uint64_t v, unsigned sz)
 {
 	DwMshc *s = o;
@@ -327,6 +342,7 @@ static void dw_write(void *o, hwaddr a, uint64_t v, unsigned sz)
 	}
 	dw_irq(s);
 }
+
 static const MemoryRegionOps dw_ops = { .read = dw_read,
 					.write = dw_write,
 					.endianness = DEVICE_LITTLE_ENDIAN,
@@ -341,12 +357,16 @@ static void dw_init(Object *o)
 	qbus_init(&s->sdbus, sizeof(s->sdbus), TYPE_SD_BUS, DEVICE(o), "sd-bus");
 	s->r[FIFOTH] = (FIFO_WORDS - 1) << 16;
 }
+
 static const TypeInfo dw_info = { .name = TYPE_DW_MSHC,
 				  .parent = TYPE_SYS_BUS_DEVICE,
 				  .instance_size = sizeof(DwMshc),
 				  .instance_init = dw_init };
 
-/* ------------------------------------------------------------ plain register file with reset-status mirror */
+/*
+ * Registers that remember. Of the @words words at @assert_off, the resets asserted, the complement is read at
+ * @status_off, as from the clock and reset generators.
+ */
 typedef struct {
 	MemoryRegion mr;
 	uint32_t *r;
@@ -360,10 +380,12 @@ static uint64_t rf_read(void *o, hwaddr a, unsigned sz)
 	}
 	return f->r[a / 4];
 }
+
 static void rf_write(void *o, hwaddr a, uint64_t v, unsigned sz)
 {
 	((RegFile *)o)->r[a / 4] = v;
 }
+
 static const MemoryRegionOps rf_ops = { .read = rf_read,
 					.write = rf_write,
 					.endianness = DEVICE_LITTLE_ENDIAN,
@@ -381,7 +403,8 @@ static RegFile *regfile(const char *n, hwaddr base, uint64_t size, uint32_t ao, 
 	memory_region_add_subregion(get_system_memory(), base, &f->mr);
 	return f;
 }
-/* ------------------------------------------------------------ machine */
+
+/* The machine. */
 #define DRAM 0x40000000ull
 static void jh7110_init(MachineState *m)
 {
@@ -485,10 +508,11 @@ static void jh7110_init(MachineState *m)
 	riscv_setup_rom_reset_vec(m, (RISCVHartArrayState *)u, DRAM, 0x2a000000, 0x8000, kentry,
 				  fdt_addr);
 }
+
 static void jh7110_class_init(ObjectClass *oc, void *d)
 {
 	MachineClass *mc = MACHINE_CLASS(oc);
-	mc->desc = "StarFive JH7110 (experimental)";
+	mc->desc = "Like StarFive's JH7110";
 	mc->init = jh7110_init;
 	mc->max_cpus = 5;
 	mc->min_cpus = 2;
@@ -498,6 +522,7 @@ static void jh7110_class_init(ObjectClass *oc, void *d)
 	mc->default_ram_size = 4 * GiB;
 	mc->block_default_type = IF_SD;
 }
+
 static const TypeInfo jh7110_info = { .name = MACHINE_TYPE_NAME("jh7110"),
 				      .parent = TYPE_MACHINE,
 				      .class_init = jh7110_class_init };
