@@ -237,7 +237,7 @@ SYSCALL_2(sys_nanosleep, request, remainder)
 	return error ? error : sleep_relative(ns, remainder);
 }
 
-/* Until @which reads @target, or for ever where whom it measures is gone. */
+/* Until @which reads @target, or for ever where whom it measures is gone: then *left stays as it was. */
 static int wait_for_cpu_clock(const struct cpu_clock *which, u64 target, u64 *left)
 {
 	unsigned threads;
@@ -247,9 +247,11 @@ static int wait_for_cpu_clock(const struct cpu_clock *which, u64 target, u64 *le
 	for (;;) {
 		bool alive = cpu_clock_read(which, &now, &threads);
 
-		*left = alive && now < target ? target - now : 0;
-		if (error == -EINTR || (alive && now >= target))
+		if (error == -EINTR || (alive && now >= target)) {
+			if (alive)
+				*left = now < target ? target - now : 0;
 			return error == -EINTR ? error : 0;
+		}
 		error = thread_block(alive ? time_now() + cpu_clock_patience(now, target, threads)
 					   : WAIT_FOREVER,
 				     WAIT_INTERRUPTIBLE);
@@ -262,7 +264,7 @@ static long sleep_on_cpu_clock(int clock, u64 ns, bool absolute, vaddr_t remaind
 	struct user_thread *user = thread_current()->user;
 	struct cpu_clock which;
 	unsigned threads;
-	u64 left, target = user->restart_deadline;
+	u64 left = ns, target = user->restart_deadline;
 	int error = cpu_clock_get(clock, &which);
 
 	user->restart_deadline = 0;
