@@ -24,7 +24,7 @@ static const char *subject_name(const struct proc_subject *subject)
 	return subject->thread ? subject->thread->name : "";
 }
 
-/* Of one thread, or of all that the process has. */
+/* Of one thread; a leader's is that of its process, which may have ended altogether. */
 static char subject_letter(const struct proc_subject *subject)
 {
 	if (subject->thread && subject->thread != subject->process->leader)

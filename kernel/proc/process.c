@@ -321,8 +321,9 @@ static char thread_state_letter_locked(struct thread *thread)
 	struct process *process = thread->process;
 	struct user_thread *user = thread->user;
 
+	/* An ended leader stays for whoever waits for the process, even before its last thread ends. */
 	if (list_empty(&user->link))
-		return process->state == PROCESS_ZOMBIE ? 'Z' : 'X';
+		return thread == process->leader ? 'Z' : 'X';
 	if (user->trace && user->trace->stop != TRACE_RUNNING)
 		return user->trace->listening ? 'T' : 't';
 	if (process->stopped_count >= process->thread_count &&
@@ -347,27 +348,17 @@ char thread_state_letter(struct thread *thread)
 	return letter;
 }
 
-/* A process runs when one of its threads does. */
 char process_state_letter(struct process *process)
 {
 	unsigned long state = tree_lock();
-	struct user_thread *user;
-	char letter = 0;
+	char letter = 'X';
 
-	if (process->state == PROCESS_DEAD) {
-		letter = 'X';
-	} else if (process->state == PROCESS_ZOMBIE) {
+	if (process->state == PROCESS_ZOMBIE)
 		letter = 'Z';
-	} else {
-		process_for_each_thread(user, process) {
-			char one = thread_state_letter_locked(user->thread);
-
-			if (!letter || one == 'R' || (one == 'D' && letter == 'S'))
-				letter = one;
-		}
-	}
+	else if (process->state != PROCESS_DEAD && process->leader)
+		letter = thread_state_letter_locked(process->leader);
 	tree_unlock(state);
-	return letter ? letter : 'X';
+	return letter;
 }
 
 struct space *process_space(struct process *process)

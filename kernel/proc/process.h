@@ -215,7 +215,7 @@ void process_log_calls(struct process *process, bool on);
 void process_activity(struct process *process, struct process_activity *sum);
 u64 process_faults(struct process *process);
 void process_activity_add_thread(struct process_activity *sum, const struct user_thread *user);
-/* For /proc/PID/stat: one of R S D T t Z X. */
+/* For /proc/PID/stat: one of R S D T t Z X; a process's is its leader's (proc_pid_stat(5)). */
 char process_state_letter(struct process *process);
 char thread_state_letter(struct thread *thread);
 /* The process's space with a reference (space_put()), or NULL when it has left it. */

@@ -275,13 +275,41 @@ CHECK_HELPER int run_child(void (*run)(void *), void *argument)
 	return pid < 0 ? -1 : wait_status(pid);
 }
 
-/* A child that sends `sig` to this process after a while (and again until told to stop). */
+/* Up to size − 1 bytes of a file, NUL-terminated; the length or −1. */
+CHECK_HELPER ssize_t file_read(const char *path, char *text, size_t size)
+{
+	size_t done = 0;
+	int fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	while (done < size - 1) {
+		ssize_t part = read(fd, text + done, size - 1 - done);
+		if (part <= 0)
+			break;
+		done += part;
+	}
+	close(fd);
+	text[done] = 0;
+	return done;
+}
+
+/* Is the first thread of @pid asleep, as a wait that a signal ends is? */
+CHECK_HELPER bool is_asleep(pid_t pid)
+{
+	char name[32], text[512];
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	return file_read(name, text, sizeof(text)) > 0 && strstr(text, ") S ");
+}
+
+/* A child that sends `sig` to this process after a while, and when it is asleep, or a second later. */
 CHECK_HELPER pid_t signal_after(int sig, int milliseconds)
 {
 	pid_t target = getpid();
 	pid_t pid = fork_child();
 	if (pid == 0) {
 		sleep_ms(milliseconds);
+		for (int64_t end = now_ms() + 1000; !is_asleep(target) && now_ms() < end;)
+			sleep_ms(1);
 		kill(target, sig);
 		_exit(0);
 	}
@@ -357,24 +385,6 @@ CHECK_HELPER bool file_write(const char *path, const void *data, size_t size)
 	if (fd >= 0)
 		close(fd);
 	return done == (ssize_t)size;
-}
-
-/* Up to size − 1 bytes of a file, NUL-terminated; the length or −1. */
-CHECK_HELPER ssize_t file_read(const char *path, char *text, size_t size)
-{
-	size_t done = 0;
-	int fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return -1;
-	while (done < size - 1) {
-		ssize_t part = read(fd, text + done, size - 1 - done);
-		if (part <= 0)
-			break;
-		done += part;
-	}
-	close(fd);
-	text[done] = 0;
-	return done;
 }
 
 /* ---- the program ---- */

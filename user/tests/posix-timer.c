@@ -320,11 +320,19 @@ static void test_cpu_sleep(void)
 	wait_status(pid);
 }
 
-static void *burn_little(void *unused)
+static void *burn_until_asleep(void *unused)
 {
 	(void)unused;
-	burn(30);
+	while (!is_asleep(getpid()))
+		burn(1);
 	return NULL;
+}
+
+static bool alone(pid_t pid)
+{
+	char name[32], text[4096];
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	return file_read(name, text, sizeof(text)) > 0 && strstr(text, "\nThreads:\t1\n");
 }
 
 /* The clock of a thread that ends stands still, and who sleeps on it sleeps on. */
@@ -334,9 +342,16 @@ static void test_cpu_sleep_ended(void)
 	pthread_t thread;
 	clockid_t clock;
 	signal_set(SIGUSR1, interrupt, SA_RESTART);
-	REQUIRE(!pthread_create(&thread, NULL, burn_little, NULL));
+	REQUIRE(!pthread_create(&thread, NULL, burn_until_asleep, NULL));
 	CHECK_EQ(pthread_getcpuclockid(thread, &clock), 0);
-	pid_t pid = signal_after(SIGUSR1, 1500);
+	pid_t pid = fork_child();
+	if (!pid) {
+		while (!alone(getppid()))
+			sleep_ms(1);
+		sleep_ms(30);
+		kill(getppid(), SIGUSR1);
+		child_exit();
+	}
 	CHECK_EQ(clock_nanosleep(clock, 0, &wanted, &left), EINTR);
 	CHECK_EQ(left.tv_sec, 50);
 	wait_status(pid);

@@ -1,5 +1,6 @@
 /* /proc/self and /proc/PID: exe, fd, maps, stat, status, cmdline, cwd; what is gone. */
 #include "check.h"
+#include <pthread.h>
 #include <sys/prctl.h>
 
 static char text[65536];
@@ -143,6 +144,39 @@ static void test_stat(void)
 	CHECK_RANGE(resident, 5, 100000);
 }
 
+static bool comes_to_state(char state)
+{
+	for (int64_t end = now_ms() + 10000; now_ms() < end; sleep_ms(1)) {
+		if (file_read("/proc/self/stat", text, sizeof(text)) > 0 &&
+		    strrchr(text, ')')[2] == state)
+			return true;
+	}
+	return false;
+}
+
+/* First while the leader waits for this thread, then when it has ended. */
+static void *look_at_leader(void *step)
+{
+	if (!comes_to_state('S'))
+		_exit(2);
+	__atomic_store_n((volatile int *)step, 1, __ATOMIC_RELEASE);
+	_exit(comes_to_state('Z') ? 0 : 3);
+}
+
+/* The state of a process is that of its first thread, whatever the others do: proc_pid_stat(5). */
+static void test_leader_state(void)
+{
+	static volatile int step;
+	pthread_t thread;
+	pid_t pid = fork_child();
+	if (!pid) {
+		REQUIRE(!pthread_create(&thread, NULL, look_at_leader, (void *)&step));
+		wait_for_value(&step, 1);
+		pthread_exit(NULL);
+	}
+	CHECK_EQ(wait_status(pid), 0);
+}
+
 static void test_status(void)
 {
 	REQUIRE(file_read("/proc/self/status", text, sizeof(text)) > 0);
@@ -227,6 +261,7 @@ static const struct check_case cases[] = {
 	{ "maps", test_maps },
 	{ "maps-order", test_maps_order },
 	{ "stat", test_stat },
+	{ "leader-state", test_leader_state },
 	{ "status", test_status },
 	{ "cmdline", test_cmdline },
 	{ "other-process", test_other_process },

@@ -163,12 +163,12 @@ static void test_last_mapping(void)
 	CHECK_EQ(status, 0);
 }
 
-/* Shmem comes to @wanted KiB within a second or so. */
+/* Shmem comes to @wanted KiB within seconds: each of Linux's CPUs may keep 500 KiB to itself until then, and longer. */
 static void check_shmem(long wanted)
 {
-	enum { ABOUT = 4096 };
+	enum { ABOUT = 8192 };
 	long now = meminfo("Shmem:");
-	for (int i = 0; i < 100 && (now < wanted - ABOUT || now > wanted + ABOUT); i++) {
+	for (int i = 0; i < 300 && (now < wanted - ABOUT || now > wanted + ABOUT); i++) {
 		sleep_ms(10);
 		now = meminfo("Shmem:");
 	}
