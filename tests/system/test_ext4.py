@@ -47,7 +47,7 @@ def make(kind, options, image, size):
     return tool('mke2fs', '-q', '-t', kind, *options, image, f'{size}M')
 
 
-LINUX_MEMORY = '256M'	# with 128M its own modules sometimes find no room
+LINUX_MEMORY = '256M'  # with 128M its own modules sometimes find no room
 
 
 class DiskTest(Test):

@@ -244,6 +244,9 @@ static void test_thread(void)
 	thread_end = 1;
 	CHECK(events(fd, 5000) & POLLIN);
 	pthread_join(thread, NULL);
+	/* A thread is seen to end before its number is free. */
+	for (int64_t end = now_ms() + 5000; !pidfd_kill(fd, 0, NULL, 0) && now_ms() < end;)
+		sleep_ms(1);
 	CHECK_ERRNO(pidfd_kill(fd, 0, NULL, 0), ESRCH);
 	close(fd);
 }
