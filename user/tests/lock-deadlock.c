@@ -74,8 +74,8 @@ static void test_wait(void)
 	pid_t pid = fork_child();
 	if (!pid) {
 		CHECK_ERRNO(lock(fd, F_SETLK, F_RDLCK, 5), EAGAIN);
-		write(ends[1], "x", 1);
 		int64_t start = now_ms();
+		write(ends[1], "x", 1);
 		CHECK_OK(lock(fd, F_SETLKW, F_RDLCK, 5));
 		CHECK(now_ms() - start >= 30);
 		child_exit();

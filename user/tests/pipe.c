@@ -87,6 +87,7 @@ static void test_blocking(void)
 	int ends[2];
 	char byte;
 	REQUIRE(pipe(ends) == 0);
+	int64_t begin = now_ms();
 	pid_t pid = fork_child();
 	if (pid == 0) {
 		close(ends[0]);
@@ -98,7 +99,6 @@ static void test_blocking(void)
 		child_exit();
 	}
 	close(ends[1]);
-	int64_t begin = now_ms();
 	CHECK_EQ(read(ends[0], &byte, 1), 1);
 	CHECK(now_ms() - begin >= 20);
 	sleep_ms(30);
